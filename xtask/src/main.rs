@@ -1,0 +1,3 @@
+//! `cargo xtask`: the one door to testing, model-checking, measuring and publishing the family.
+
+fn main() {}
