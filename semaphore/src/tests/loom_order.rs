@@ -37,8 +37,8 @@ fn try_meets_a_request_that_queues() {
                 if poll(&mut heavy).is_pending() {
                     // ORDERING: Release pairs with the Acquire below.
                     stands.store(true, Ordering::Release);
+                    drop(heavy.wait().unwrap());
                 }
-                drop(heavy.wait());
             })
         };
         // ORDERING: Acquire pairs with the Release above.

@@ -20,6 +20,7 @@ mod loom_wakers;
 #[cfg(not(lockgate_loom))]
 mod state;
 #[cfg(feature = "async")]
+#[cfg_attr(not(lockgate_loom), allow(dead_code, reason = "what only models guard"))]
 mod support;
 #[cfg(all(not(lockgate_loom), feature = "async"))]
 mod wakers;
