@@ -1,7 +1,7 @@
 //! Waits that are dropped: in front, in the middle, granted or about to be.
 
 use super::support::{Ledger, assert_at_rest, poll, queue, ready};
-use crate::primitives::{Arc, Explore, explore, future, thread};
+use crate::primitives::{Arc, Explore, explore, thread};
 use crate::{AcquireError, Semaphore};
 use std::task::Poll;
 
@@ -47,12 +47,12 @@ fn cancel_meets_grant() {
 /// request had it for a moment or not.
 #[test]
 fn cancel_meets_grant_with_one_behind() {
-    explore(Explore::Preemptions(3), || {
+    explore(Explore::All, || {
         let sem = Arc::new(Semaphore::new(1));
         let ledger = Ledger::new();
         let held = sem.try_acquire_owned(1).unwrap();
         let front = queue(&sem, 1);
-        let mut behind = queue(&sem, 1);
+        let behind = queue(&sem, 1);
         let canceller = thread::spawn(move || drop(front));
         let releaser = {
             let ledger = Arc::clone(&ledger);
@@ -61,7 +61,7 @@ fn cancel_meets_grant_with_one_behind() {
                 drop(held);
             })
         };
-        let permit = future::block_on(&mut behind).unwrap();
+        let permit = behind.wait().unwrap();
         assert_eq!(ledger.entries(), 1);
         drop(permit);
         canceller.join().unwrap();
@@ -110,7 +110,7 @@ fn two_cancels_of_neighbours() {
 /// is not taken from under the newcomer, whom the release would overlook.
 #[test]
 fn last_cancel_meets_a_newcomer() {
-    explore(Explore::Preemptions(3), || {
+    explore(Explore::All, || {
         let sem = Arc::new(Semaphore::new(1));
         let held = sem.try_acquire_owned(1).unwrap();
         let wait = queue(&sem, 1);
@@ -134,6 +134,7 @@ fn full_queue_meets_a_leave() {
         let canceller = thread::spawn(move || drop(wait));
         let mut other = sem.acquire(1);
         let polled = poll(&mut other);
+        assert!(sem.waiters() <= 1);
         canceller.join().unwrap();
         match polled {
             Poll::Ready(refused) => {

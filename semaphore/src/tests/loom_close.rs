@@ -8,7 +8,7 @@ use crate::{AcquireError, Semaphore, TryAcquireError};
 /// closed, and never waits on.
 #[test]
 fn close_meets_release_and_acquire() {
-    explore(Explore::Preemptions(3), || {
+    explore(Explore::All, || {
         let sem = Arc::new(Semaphore::new(1));
         let held = sem.try_acquire_owned(1).unwrap();
         let releaser = thread::spawn(move || drop(held));
@@ -102,7 +102,7 @@ fn close_meets_grant() {
 /// (tokio#8021: forgetting permits opened a closed semaphore again).
 #[test]
 fn closed_survives_forget_and_resize() {
-    explore(Explore::Preemptions(3), || {
+    explore(Explore::All, || {
         let sem = Arc::new(Semaphore::new(3));
         let forgotten = sem.try_acquire_owned(1).unwrap();
         let forgetter = thread::spawn(move || forgotten.forget());

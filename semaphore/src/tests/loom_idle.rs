@@ -29,7 +29,7 @@ fn wait_idle_meets_the_last_release() {
 /// Two holders, two releases: the wait ends with the later one and has seen both.
 #[test]
 fn wait_idle_sees_every_holder() {
-    explore(Explore::Preemptions(3), || {
+    explore(Explore::All, || {
         let sem = Arc::new(Semaphore::new(2));
         let ledgers = [Ledger::new(), Ledger::new()];
         let threads = ledgers.each_ref().map(|ledger| {
@@ -51,7 +51,7 @@ fn wait_idle_sees_every_holder() {
 /// A request goes through the line while somebody waits for idleness: both end.
 #[test]
 fn wait_idle_meets_a_request_in_line() {
-    explore(Explore::Preemptions(3), || {
+    explore(Explore::All, || {
         let sem = Arc::new(Semaphore::new(1));
         let held = sem.try_acquire_owned(1).unwrap();
         let releaser = thread::spawn(move || drop(held));
@@ -150,6 +150,23 @@ fn idler_outlives_a_cancelled_request() {
         let canceller = thread::spawn(move || drop(wait));
         drop(held);
         canceller.join().unwrap();
+        ready(idler);
+        assert_at_rest(&sem, 1);
+    });
+}
+
+/// A wait for idleness begins while a release is on its way to a request in line: all permits are
+/// back for a moment, but they are as good as promised, so it has to wait.
+#[test]
+fn idler_does_not_overlook_the_line() {
+    explore(Explore::All, || {
+        let sem = Arc::new(Semaphore::new(1));
+        let held = sem.try_acquire_owned(1).unwrap();
+        let wait = queue(&sem, 1);
+        let releaser = thread::spawn(move || drop(held));
+        let idler = queue_idle(&sem);
+        releaser.join().unwrap();
+        drop(ready(wait).unwrap());
         ready(idler);
         assert_at_rest(&sem, 1);
     });

@@ -65,7 +65,31 @@ fn try_passes_an_idler() {
         let leaver = thread::spawn(move || drop(idler));
         let permit = sem.try_acquire(1).unwrap();
         leaver.join().unwrap();
+        assert!(!sem.snapshot().has_waiters(), "nobody is in line");
         drop((permit, held));
+        assert_at_rest(&sem, 2);
+    });
+}
+
+/// Two try for one permit at the desk, while the wait for idleness that sent them there goes: one
+/// is refused, and if it was the last to set the mark, it takes it back.
+#[test]
+fn refused_try_leaves_no_mark() {
+    explore(Explore::Preemptions(3), || {
+        let sem = Arc::new(Semaphore::new(2));
+        let held = sem.try_acquire_owned(1).unwrap();
+        let idler = queue_idle(&sem);
+        let leaver = thread::spawn(move || drop(idler));
+        let other = {
+            let sem = Arc::clone(&sem);
+            thread::spawn(move || sem.try_acquire_owned(1).ok())
+        };
+        let mine = sem.try_acquire_owned(1).ok();
+        leaver.join().unwrap();
+        let other = other.join().unwrap();
+        assert!(mine.is_some() != other.is_some(), "one permit, and nobody was before them");
+        assert!(!sem.snapshot().has_waiters(), "nobody is in line");
+        drop((mine, other, held));
         assert_at_rest(&sem, 2);
     });
 }

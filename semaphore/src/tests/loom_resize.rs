@@ -8,7 +8,7 @@ use crate::{AcquireError, Semaphore};
 /// The debt is paid before anybody gets a permit, and then the request is served.
 #[test]
 fn shrink_meets_release_and_acquire() {
-    explore(Explore::Preemptions(3), || {
+    explore(Explore::All, || {
         let sem = Arc::new(Semaphore::new(2));
         let [first, second] = [(); 2].map(|()| sem.try_acquire_owned(1).unwrap());
         let releaser = thread::spawn(move || drop((first, second)));
@@ -112,13 +112,13 @@ fn shrink_meets_a_heavy_request() {
 /// at the grant, so it ends with what is left.
 #[test]
 fn acquire_all_meets_release_and_forget() {
-    explore(Explore::Preemptions(3), || {
+    explore(Explore::All, || {
         let sem = Arc::new(Semaphore::new(2));
         let released = sem.try_acquire_owned(1).unwrap();
         let forgotten = sem.try_acquire_owned(1).unwrap();
         let releaser = thread::spawn(move || drop(released));
         let forgetter = thread::spawn(move || forgotten.forget());
-        let all = sem.acquire_all().wait().unwrap();
+        let all = sem.acquire_all_owned().wait().unwrap();
         assert_eq!((all.weight(), sem.limit(), sem.available()), (1, 1, 0));
         releaser.join().unwrap();
         forgetter.join().unwrap();

@@ -8,7 +8,7 @@ use crate::{AcquireTimeoutError, Semaphore};
 /// then all that was done under it, or the error, and then the permit is free.
 #[test]
 fn timeout_meets_grant() {
-    explore(Explore::Preemptions(3), || {
+    explore(Explore::All, || {
         let sem = Arc::new(Semaphore::new(1));
         let ledger = Ledger::new();
         let held = sem.try_acquire_owned(1).unwrap();
@@ -30,6 +30,30 @@ fn timeout_meets_grant() {
         }
         releaser.join().unwrap();
         timer.join().unwrap();
+        assert_at_rest(&sem, 1);
+    });
+}
+
+/// S10: the grant comes first and the deadline passes before the thread has noticed: it was
+/// granted, so it has the permit.
+#[test]
+fn grant_before_the_deadline_counts() {
+    explore(Explore::All, || {
+        let sem = Arc::new(Semaphore::new(1));
+        let held = sem.try_acquire_owned(1).unwrap();
+        let deadline = Deadline::unfired();
+        let other = {
+            let (sem, deadline) = (Arc::clone(&sem), deadline.clone());
+            thread::spawn(move || {
+                while sem.waiters() == 0 {
+                    thread::yield_now();
+                }
+                drop(held);
+                deadline.fire();
+            })
+        };
+        drop(sem.acquire(1).wait_until(deadline).unwrap());
+        other.join().unwrap();
         assert_at_rest(&sem, 1);
     });
 }
@@ -89,7 +113,7 @@ fn front_timeout_wakes_next() {
 /// A deadline and a close meet: one of the two is the error, and nothing is left in line.
 #[test]
 fn timeout_meets_close() {
-    explore(Explore::Preemptions(3), || {
+    explore(Explore::All, || {
         let sem = Arc::new(Semaphore::new(1));
         let held = sem.try_acquire_owned(1).unwrap();
         let deadline = Deadline::unfired();
@@ -111,7 +135,7 @@ fn timeout_meets_close() {
 /// what the holder did is seen.
 #[test]
 fn idle_timeout_meets_release() {
-    explore(Explore::Preemptions(3), || {
+    explore(Explore::All, || {
         let sem = Arc::new(Semaphore::new(1));
         let ledger = Ledger::new();
         let held = sem.try_acquire_owned(1).unwrap();

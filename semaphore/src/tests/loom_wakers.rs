@@ -25,7 +25,7 @@ fn moved_task_meets_grant() {
 /// The same for a task that a thread takes over, and for a wait for idleness.
 #[test]
 fn polled_waits_that_go_on_as_threads() {
-    explore(Explore::Preemptions(3), || {
+    explore(Explore::All, || {
         let sem = Arc::new(Semaphore::new(1));
         let held = sem.try_acquire_owned(1).unwrap();
         let wait = queue(&sem, 1);

@@ -229,17 +229,20 @@ fn waker_panics_while_the_releaser_unwinds() {
             panic_any("a panic's payload that panics when dropped");
         }
     }
-    let sem = Arc::new(Semaphore::new(1));
-    let held = sem.try_acquire_owned(1).unwrap();
-    let mut wait = sem.acquire_owned(1);
-    assert!(poll_with(&mut wait, &waker_fn(|| panic_any(Nasty))).is_pending());
+    let sem = Arc::new(Semaphore::new(2));
+    let held = sem.try_acquire_owned(2).unwrap();
+    let waits = [(); 2].map(|()| {
+        let mut wait = sem.acquire_owned(1);
+        assert!(poll_with(&mut wait, &waker_fn(|| panic_any(Nasty))).is_pending());
+        wait
+    });
     let panic = catch_unwind(AssertUnwindSafe(|| {
         let _held = held;
         panic_any("the releaser's own");
     }));
     assert_eq!(panic.unwrap_err().downcast_ref(), Some(&"the releaser's own"));
-    drop(ready(wait).unwrap());
-    assert_at_rest(&sem, 1);
+    drop(waits.map(|wait| ready(wait).unwrap()));
+    assert_at_rest(&sem, 2);
 }
 
 /// A wait that is over panics when it is polled again, and takes nothing with it.
