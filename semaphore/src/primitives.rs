@@ -211,6 +211,13 @@ mod real {
         }
     }
 
+    /// Stays off a contended cache line for `rounds` turns.
+    pub(crate) fn spin(rounds: u32) {
+        for _ in 0..rounds {
+            hint::spin_loop();
+        }
+    }
+
     #[derive(Debug, Default)]
     pub(crate) struct Mutex<T> {
         #[cfg(feature = "sync")]
@@ -390,6 +397,9 @@ mod model {
     pub(crate) mod future {
         pub(crate) use loom::future::block_on;
     }
+
+    /// LOOM: standing aside is no step of any algorithm.
+    pub(crate) fn spin(_: u32) {}
 
     #[derive(Debug)]
     pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);

@@ -4,8 +4,8 @@
 
 use crate::error::{AcquireError, TryAcquireError};
 use crate::permit::Permit;
-use crate::primitives::MutexGuard;
 use crate::primitives::atomic::Ordering;
+use crate::primitives::{MutexGuard, spin};
 use crate::semaphore::Semaphore;
 use crate::state::{Admission, Line, Need, WAITERS, Word, is_idle};
 use crate::waiters::{Left, Progress, Ticket, Waiters, WakeBatch, WakePanic};
@@ -32,19 +32,38 @@ impl Semaphore {
     /// P1, the open road: nobody waits and the permits are there.
     #[inline]
     pub(crate) fn take_unasked(&self, need: Need) -> Option<usize> {
-        // ORDERING: Relaxed: a guess, which the exchange confirms.
-        let mut word = self.word.load(Ordering::Relaxed);
+        let word = self.snapshot();
+        let weight = word.take_unasked(need)?;
+        if self.swap_word(word, weight) { Some(weight) } else { self.take_contended(need) }
+    }
+
+    /// The same after an exchange that failed: somebody else is at the word right now.
+    ///
+    /// Leaving it to them for a moment, rather than trying again at once, lets each side run
+    /// several operations before the cache line moves: two threads on two cores get through
+    /// twice as many, four times where the machine is busy.
+    #[cold]
+    fn take_contended(&self, need: Need) -> Option<usize> {
+        const FIRST: u32 = 8;
+        const MOST: u32 = 64;
+        let mut rounds = FIRST;
         loop {
-            let weight = Word(word).take_unasked(need)?;
-            let taken = word - Word::permits_delta(weight);
-            // ORDERING: Acquire pairs with the Release in `release`: who takes a permit sees
-            // what was done under it before. The loads may be relaxed, see above.
-            match self.word.compare_exchange_weak(word, taken, Ordering::Acquire, Ordering::Relaxed)
-            {
-                Ok(_) => return Some(weight),
-                Err(now) => word = now,
+            spin(rounds);
+            rounds = (rounds * 2).min(MOST);
+            let word = self.snapshot();
+            let weight = word.take_unasked(need)?;
+            if self.swap_word(word, weight) {
+                return Some(weight);
             }
         }
+    }
+
+    #[inline]
+    fn swap_word(&self, word: Word, weight: usize) -> bool {
+        let taken = word.0 - Word::permits_delta(weight);
+        // ORDERING: Acquire pairs with the Release in `release`: who takes a permit sees what
+        // was done under it before. Relaxed on failure and for the load before: a guess.
+        self.word.compare_exchange(word.0, taken, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     #[cold]
@@ -71,20 +90,26 @@ impl Semaphore {
         }
     }
 
-    /// P2, the way to the release of `weight` permits: one addition tells whether to wake.
+    /// P2, the release of `weight` permits: one addition, which tells whether to wake.
     #[inline]
     pub(crate) fn release(&self, weight: usize) {
+        // Where somebody waits, the permits can go from hand to hand without passing the word.
+        // A hint: the addition below decides.
+        if self.snapshot().has_waiters() {
+            return self.hand_over(weight);
+        }
         // ORDERING: Release pairs with the Acquire of whoever takes these permits: in
         // `take_unasked`, `ask` or `settle`.
         let before = Word(self.word.fetch_add(Word::permits_delta(weight), Ordering::Release));
         if before.has_waiters() {
-            self.release_slow();
+            self.hand_over(0);
         }
     }
 
+    /// Serves the line with what is free and `weight` permits that just came back.
     #[cold]
-    fn release_slow(&self) {
-        self.settle_and_wake(self.line.lock(), WakeBatch::default());
+    fn hand_over(&self, weight: usize) {
+        self.settle_and_wake(self.line.lock(), weight, &mut WakeBatch::default());
     }
 
     /// Lowers the limit by `weight` permits that are held and will not come back.
@@ -98,7 +123,7 @@ impl Semaphore {
         self.store_limit(limit - (weight - paid), &mut line, &mut batch);
         // ORDERING: Relaxed: as in `set_limit`.
         self.word.fetch_add(Word::permits_delta(paid), Ordering::Relaxed);
-        self.settle_and_wake(line, batch);
+        self.settle_and_wake(line, 0, &mut batch);
     }
 
     pub(crate) fn store_limit(&self, limit: usize, line: &mut Line, batch: &mut WakeBatch) {
@@ -116,7 +141,7 @@ impl Semaphore {
                 return (line, asked);
             }
             // Before anything is granted, so a waker that panics loses no permit.
-            self.settle_and_wake(line, WakeBatch::default());
+            self.settle_and_wake(line, 0, &mut WakeBatch::default());
             line = self.line.lock();
         }
     }
@@ -132,11 +157,16 @@ impl Semaphore {
         // lock, so what fits now still fits when it is taken. And a release that this does not
         // see yet will see WAITERS, and come for the lock.
         // ORDERING: Acquire pairs with the Release in `release`.
-        let word = Word(self.word.fetch_or(WAITERS, Ordering::Acquire));
-        let admission = line.admit(need, word, limit);
+        let word = if line.is_empty() {
+            Word(self.word.fetch_or(WAITERS, Ordering::Acquire))
+        } else {
+            // It stands already.
+            Word(self.word.load(Ordering::Acquire))
+        };
+        let admission = line.admit(need, word.permits(), limit);
         if let Admission::Granted(weight) = admission {
             let mark = if line.is_empty() { WAITERS } else { 0 };
-            // ORDERING: Relaxed: `fetch_or` above has acquired what these permits carry.
+            // ORDERING: Relaxed: what these permits carry is acquired above.
             self.word.fetch_sub(Word::permits_delta(weight) + mark, Ordering::Relaxed);
         }
         Ok(admission)
@@ -191,7 +221,7 @@ impl Semaphore {
             Left::Settled(outcome) => Some(outcome),
             Left::Queued(waker) => {
                 // If it stood in front, the next may fit in its place (go#37852).
-                self.settle_and_wake(line, WakeBatch::default());
+                self.settle_and_wake(line, 0, &mut WakeBatch::default());
                 drop(waker);
                 None
             }
@@ -208,7 +238,7 @@ impl Semaphore {
         // ORDERING: Acquire pairs with the Release in `release`: who waited for the last holder
         // sees what it did.
         let word = Word(self.word.fetch_or(WAITERS, Ordering::Acquire));
-        if is_idle(word, self.limit()) && line.acquirers.is_empty() {
+        if is_idle(word.permits(), self.limit()) && line.acquirers.is_empty() {
             self.unmark_if_empty(&line);
             drop(line);
             drop(waker);
@@ -261,51 +291,56 @@ impl Semaphore {
     /// P4, after every change: grants what fits from the front of the line, leaves the lock, and
     /// only then wakes. Wakers are user code: they may take as long as they like, come back to
     /// this semaphore, or panic (tokio#8529).
+    ///
+    /// `returned` permits have come back that the word does not count yet.
     pub(crate) fn settle_and_wake<'a>(
         &'a self,
         mut line: MutexGuard<'a, Line>,
-        mut batch: WakeBatch,
+        mut returned: usize,
+        batch: &mut WakeBatch,
     ) {
         let mut panic = WakePanic::default();
         loop {
-            let more = self.settle(&mut line, &mut batch);
+            let more = self.settle(&mut line, returned, batch);
             drop(line);
             batch.wake_all(&mut panic);
             if !more {
                 break;
             }
+            returned = 0;
             line = self.line.lock();
         }
         panic.resume();
     }
 
     /// Grants until nothing fits or the batch is full, which it tells by `true`.
-    fn settle(&self, line: &mut Line, batch: &mut WakeBatch) -> bool {
+    fn settle(&self, line: &mut Line, returned: usize, batch: &mut WakeBatch) -> bool {
         let limit = self.limit();
-        loop {
+        // ORDERING: Acquire pairs with the Release in `release`; the lock and the waker hand on
+        // to the granted request what is acquired here.
+        let before = Word(self.word.load(Ordering::Acquire));
+        // INVARIANT: while WAITERS stands, only holders of the lock subtract, so these are there
+        // to be given away. Where it does not stand, the line is empty and gives nothing.
+        let mut permits = before.permits() + returned as isize;
+        let more = loop {
             if batch.is_full() {
-                return true;
+                break true;
             }
-            // ORDERING: Acquire pairs with the Release in `release`; the lock and the waker hand
-            // on to the granted request what is acquired here.
-            let word = Word(self.word.load(Ordering::Acquire));
-            let Some((weight, waker)) = line.grant_front(word, limit) else {
-                line.settle_idlers(word, limit, batch);
-                break;
+            let Some((weight, waker)) = line.grant_front(permits, limit) else {
+                line.settle_idlers(permits, limit, batch);
+                break false;
             };
-            // The last one takes the mark along, in the same addition.
-            let last = line.is_empty();
-            let mark = if last { WAITERS } else { 0 };
-            // ORDERING: Relaxed: the load has acquired. No check either: while WAITERS stands,
-            // only holders of the lock subtract.
-            self.word.fetch_sub(Word::permits_delta(weight) + mark, Ordering::Relaxed);
+            permits -= weight as isize;
             batch.push(waker);
-            if last {
-                return false;
-            }
+        };
+        let mark = if line.is_empty() { before.0 & WAITERS } else { 0 };
+        let change = before.change_to(permits) - mark;
+        // A permit that went straight to the next in line leaves the word as it was.
+        if change != 0 {
+            // ORDERING: Release pairs with the Acquire of whoever takes what came back here.
+            self.word.fetch_add(change, Ordering::Release);
         }
-        self.unmark_if_empty(line);
-        false
+        more
     }
 
     pub(crate) fn snapshot(&self) -> Word {
