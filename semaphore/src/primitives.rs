@@ -192,6 +192,8 @@ mod real {
     use std::time::{Duration, Instant};
 
     pub(crate) mod atomic {
+        /// What a test writes to see whether it is seen: the same everywhere but in a model.
+        pub(crate) use std::sync::atomic::AtomicUsize as Witness;
         pub(crate) use std::sync::atomic::{
             AtomicBool, AtomicIsize, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence,
         };
@@ -385,9 +387,49 @@ mod model {
     use std::time::{Duration, Instant};
 
     pub(crate) mod atomic {
-        pub(crate) use loom::sync::atomic::{
-            AtomicBool, AtomicIsize, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence,
-        };
+        pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize as Witness, Ordering, fence};
+        use std::ops::Deref;
+        use std::sync::atomic::AtomicBool as RealFlag;
+
+        /// Whether a load is an exchange that fails: see [`explore`](super::explore).
+        pub(super) static LOADS_EXCHANGE: RealFlag = RealFlag::new(false);
+
+        macro_rules! atomics {
+            ($($name:ident $value:ty,)*) => {$(
+                #[derive(Debug, Default)]
+                pub(crate) struct $name(loom::sync::atomic::$name);
+
+                impl $name {
+                    pub(crate) fn new(value: $value) -> Self {
+                        Self(loom::sync::atomic::$name::new(value))
+                    }
+
+                    pub(crate) fn load(&self, order: Ordering) -> $value {
+                        // A value that is never there, so that nothing is ever written.
+                        let no = <$value>::MAX;
+                        if LOADS_EXCHANGE.load(Ordering::Relaxed) {
+                            self.0.compare_exchange(no, no, order, order).unwrap_or_else(|is| is)
+                        } else {
+                            self.0.load(order)
+                        }
+                    }
+                }
+
+                impl Deref for $name {
+                    type Target = loom::sync::atomic::$name;
+
+                    fn deref(&self) -> &Self::Target {
+                        &self.0
+                    }
+                }
+            )*};
+        }
+        atomics! {
+            AtomicIsize isize,
+            AtomicU8 u8,
+            AtomicU64 u64,
+            AtomicUsize usize,
+        }
     }
 
     pub(crate) mod thread {
@@ -491,32 +533,46 @@ mod model {
 
     /// Runs a model and prints the one line that `cargo xtask loom` reads. loom itself is silent
     /// about how much it explored, and passes when its time is up.
+    ///
+    /// Each model runs twice. To know which orders of operations are worth trying, loom remembers
+    /// only the last access to an atomic, so that a load by A is forgotten when B loads, and that
+    /// B's next write might come before A's load is not tried. A "load, then add" on both sides,
+    /// which is how most lock-free code looks, is explored in part only, silently. So in the second
+    /// run a load is an exchange that fails, which loom does not overlook; in the first it is a
+    /// load, which may find an old value. What models write to see whether it is seen is a
+    /// `Witness`, whose loads are loads in both.
     #[allow(clippy::print_stdout, reason = "the line that the runner of models reads")]
     #[allow(clippy::disallowed_methods, reason = "outside the model, where time is real")]
     pub(crate) fn explore(how: Explore, model: impl Fn() + Sync + Send + 'static) {
-        const DEEP_FOR: Duration = Duration::from_secs(300);
-        let mut builder = loom::model::Builder::new();
+        use std::sync::atomic::Ordering::Relaxed;
+        const DEEP_FOR: Duration = Duration::from_secs(150);
         let deep = std::env::var_os("LOCKGATE_LOOM_DEEP").is_some();
-        builder.preemption_bound = match how {
+        let bound = match how {
             Explore::Preemptions(bound) if !deep => Some(bound),
             _ => None,
         };
-        builder.max_duration = deep.then_some(DEEP_FOR);
-        let iterations = std::sync::Arc::new(RealCounter::new(0));
-        let counter = std::sync::Arc::clone(&iterations);
+        let counted = std::sync::Arc::new((RealCounter::new(0), model));
         let start = Instant::now();
-        builder.check(move || {
-            // ORDERING: Relaxed: a statistic outside the model.
-            counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            model();
-        });
-        let elapsed = start.elapsed();
+        let mut truncated = false;
+        for loads_exchange in [false, true] {
+            atomic::LOADS_EXCHANGE.store(loads_exchange, Relaxed);
+            let mut builder = loom::model::Builder::new();
+            builder.preemption_bound = bound;
+            builder.max_duration = deep.then_some(DEEP_FOR);
+            let counted = std::sync::Arc::clone(&counted);
+            let start = Instant::now();
+            builder.check(move || {
+                // ORDERING: Relaxed: a statistic outside the model.
+                counted.0.fetch_add(1, Relaxed);
+                (counted.1)();
+            });
+            truncated |= deep && start.elapsed() >= DEEP_FOR;
+        }
         println!(
-            "lockgate-model iterations={} bound={} truncated={} ms={}",
-            iterations.load(std::sync::atomic::Ordering::Relaxed),
-            builder.preemption_bound.map_or_else(|| "none".into(), |bound| bound.to_string()),
-            builder.max_duration.is_some_and(|most| elapsed >= most),
-            elapsed.as_millis(),
+            "lockgate-model iterations={} bound={} truncated={truncated} ms={}",
+            counted.0.load(Relaxed),
+            bound.map_or_else(|| "none".into(), |bound| bound.to_string()),
+            start.elapsed().as_millis(),
         );
     }
 }
