@@ -1,0 +1,8 @@
+//! The black-box tests: what a user of the crate can rely on.
+//!
+//! No test sleeps to establish a condition. Whether a request stands in line is asked of
+//! [`Semaphore::waiters`](lockgate_semaphore::Semaphore::waiters), and whether somebody was woken
+//! of a waker that counts.
+
+mod laws;
+mod support;
