@@ -335,7 +335,7 @@ fn a_closed_semaphore_stays_closed_whatever_follows<W: World>() {
     let waiting = W::queue(&sem, sem.acquire_owned(1));
     sem.close();
     assert_eq!(W::outcome(waiting).unwrap_err(), AcquireError::Closed);
-    let mut still_closed = |what: &str| {
+    let still_closed = |what: &str| {
         assert!(sem.is_closed(), "closed after {what}");
         assert_eq!(W::at_once(sem.acquire_owned(0)).unwrap_err(), AcquireError::Closed);
     };

@@ -4,5 +4,13 @@
 //! [`Semaphore::waiters`](lockgate_semaphore::Semaphore::waiters), and whether somebody was woken
 //! of a waker that counts.
 
+mod auto_traits;
+mod bad_input;
+mod cancellation;
+mod deadlines;
+mod errors;
+mod idle;
 mod laws;
+mod permits;
 mod support;
+mod wakers;
