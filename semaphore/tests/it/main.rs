@@ -6,9 +6,11 @@
 
 mod auto_traits;
 mod bad_input;
+mod both_worlds;
 mod cancellation;
 mod deadlines;
 mod errors;
+mod go_parity;
 mod idle;
 mod laws;
 mod permits;
