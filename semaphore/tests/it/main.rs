@@ -14,5 +14,8 @@ mod go_parity;
 mod idle;
 mod laws;
 mod permits;
+mod properties;
+mod regressions;
+mod stress;
 mod support;
 mod wakers;
