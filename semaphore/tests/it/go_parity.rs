@@ -5,6 +5,7 @@
 
 use crate::support::{World, figures, in_both_worlds, semaphore};
 use lockgate_semaphore::AcquireError;
+#[cfg(feature = "sync")]
 use std::thread;
 
 in_both_worlds![

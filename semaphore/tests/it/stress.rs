@@ -30,10 +30,10 @@ impl Random {
 fn acquire_somehow(sem: &Arc<Semaphore>, random: &mut Random) -> Option<OwnedPermit> {
     let min = random.below(4);
     match random.below(8) {
-        0 => sem.try_acquire_owned(min).ok(),
-        1 => sem.try_acquire_up_to_owned(min, LIMIT).ok(),
-        2 => sem.try_acquire_all_owned().ok(),
-        _ => {
+        0 => sem.try_acquire_up_to_owned(min, LIMIT).ok(),
+        1 => sem.try_acquire_all_owned().ok(),
+        #[cfg(any(feature = "sync", feature = "async"))]
+        2..=6 => {
             let wait = match random.below(8) {
                 0 => sem.acquire_all_owned(),
                 1 | 2 => sem.acquire_up_to_owned(min, min + 2),
@@ -41,13 +41,8 @@ fn acquire_somehow(sem: &Arc<Semaphore>, random: &mut Random) -> Option<OwnedPer
             };
             wait_somehow(wait, random)
         }
+        _ => sem.try_acquire_owned(min).ok(),
     }
-}
-
-#[cfg(not(any(feature = "sync", feature = "async")))]
-fn wait_somehow(wait: lockgate_semaphore::AcquireOwned, _: &mut Random) -> Option<OwnedPermit> {
-    drop(wait);
-    None
 }
 
 #[cfg(any(feature = "sync", feature = "async"))]
@@ -134,7 +129,7 @@ fn all_permits_come_back(sem: Arc<Semaphore>, seed: u64) {
             });
         }
     });
-    assert!(spent.into_inner() > ROUNDS / 2, "there were permits to be had");
+    assert!(spent.into_inner() > ROUNDS / 4, "there were permits to be had");
     sem.set_limit(LIMIT).unwrap();
     assert_eq!(figures(&sem), (LIMIT, 0, 0));
     assert_eq!(sem.try_acquire_all().unwrap().weight(), LIMIT);
@@ -165,15 +160,16 @@ fn a_close_in_the_middle_of_it_ends_every_request() {
                     let sem = &sem;
                     scope.spawn(move || {
                         let mut random = Random(seed * 97 + worker + 1);
+                        let mut rounds = 0;
                         while !sem.is_closed() {
                             drop(acquire_somehow(sem, &mut random));
+                            rounds += 1;
+                            if worker == 0 && rounds == 5 * seed {
+                                sem.close();
+                            }
                         }
                     });
                 }
-                for _ in 0..seed {
-                    thread::yield_now();
-                }
-                sem.close();
             });
             assert_eq!(figures(&sem), (2, 0, 0));
         });

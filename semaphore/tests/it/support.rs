@@ -111,6 +111,7 @@ pub(crate) trait World {
 }
 
 /// Runs tests that are generic over their [`World`] in every world that the features give.
+#[cfg(any(feature = "sync", feature = "async"))]
 macro_rules! in_both_worlds {
     ($($test:ident),+ $(,)?) => {
         #[cfg(feature = "sync")]
@@ -123,6 +124,7 @@ macro_rules! in_both_worlds {
         }
     };
 }
+#[cfg(any(feature = "sync", feature = "async"))]
 pub(crate) use in_both_worlds;
 
 #[cfg(feature = "sync")]

@@ -37,6 +37,9 @@ fn on_drop(dropped: impl Fn() + Send + Sync + 'static) -> Waker {
     Waker::from(Arc::new(Calls { wake: || (), dropped }))
 }
 
+/// What makes a semaphore wake somebody, by name.
+type Cause = (&'static str, fn(&Semaphore));
+
 /// Everything that takes the lock, and something that does not.
 fn use_all_of(sem: &Arc<Semaphore>) {
     let _figures = figures(sem);
@@ -53,7 +56,7 @@ fn use_all_of(sem: &Arc<Semaphore>) {
 
 #[test]
 fn a_waker_may_use_the_semaphore_that_wakes_it() {
-    let causes: [(&str, fn(&Semaphore)); 4] = [
+    let causes: [Cause; 4] = [
         ("release", |_| ()),
         ("set_limit up", |sem| sem.set_limit(8).unwrap()),
         ("set_limit down", |sem| sem.set_limit(1).unwrap()),
@@ -182,7 +185,7 @@ fn a_waker_that_is_dropped_may_use_the_semaphore() {
 #[test]
 fn a_waker_that_panics_does_not_keep_the_others_from_being_woken() {
     const OTHERS: usize = 40;
-    let causes: [(&str, fn(&Semaphore)); 3] = [
+    let causes: [Cause; 3] = [
         ("set_limit up", |sem| sem.set_limit(2 + 2 * (OTHERS + 3)).unwrap()),
         ("set_limit down", |sem| sem.set_limit(1).unwrap()),
         ("close", Semaphore::close),
