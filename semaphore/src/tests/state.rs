@@ -1,6 +1,7 @@
 //! The pure state machine, on one thread and without an atomic.
 
 mod a_batch;
+mod the_mark;
 mod the_queue;
 
 use crate::error::AcquireError;
