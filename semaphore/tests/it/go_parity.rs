@@ -19,7 +19,7 @@ in_both_worlds![
 #[test]
 fn test_weighted() {
     const WORKERS: usize = 4;
-    const ROUNDS: usize = 1000;
+    const ROUNDS: usize = 500;
     let sem = semaphore(WORKERS);
     thread::scope(|scope| {
         for weight in 0..=WORKERS {
@@ -39,7 +39,7 @@ fn test_weighted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn test_weighted_of_tasks() {
     const WORKERS: usize = 4;
-    const ROUNDS: usize = 1000;
+    const ROUNDS: usize = 500;
     let sem = semaphore(WORKERS);
     let workers: Vec<_> = (0..=WORKERS)
         .map(|weight| {

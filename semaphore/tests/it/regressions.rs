@@ -471,7 +471,7 @@ mod threads {
     /// is still about to leave it.
     #[test]
     fn the_last_owner_may_go_while_the_releaser_is_on_its_way_out() {
-        for _ in 0..200 {
+        for _ in 0..100 {
             let sem = semaphore(1);
             let held = sem.try_acquire_owned(1).unwrap();
             let wait = sem.acquire_owned(1);
@@ -497,7 +497,7 @@ mod threads {
                 for worker in 0..4_u64 {
                     let sem = &sem;
                     scope.spawn(move || {
-                        for round in 0..500 {
+                        for round in 0..200 {
                             let timeout = Duration::from_micros((worker * 7 + round) % 40);
                             let weight = 1 + usize::from(round % 3 == 0);
                             if let Ok(permit) = sem.acquire(weight).wait_timeout(timeout) {
@@ -520,7 +520,7 @@ mod threads {
             let (ping, pong) = (semaphore(1), semaphore(1));
             let mut ball = Some(pong.try_acquire_owned(1).unwrap());
             let mut rest = Some(ping.try_acquire_owned(1).unwrap());
-            for _ in 0..500 {
+            for _ in 0..100 {
                 let (to_ping, to_pong) =
                     (spawn_wait(ping.acquire_owned(1)), spawn_wait(pong.acquire_owned(1)));
                 drop((ball.take(), rest.take()));

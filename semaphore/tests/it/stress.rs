@@ -85,7 +85,7 @@ fn wait_somehow(
 fn spend(mut permit: OwnedPermit, held: &AtomicUsize, random: &mut Random) {
     let now_held = held.fetch_add(permit.weight(), Ordering::AcqRel) + permit.weight();
     assert!(now_held <= LIMIT, "{now_held} permits of {LIMIT} are held");
-    if random.chance(3) {
+    if random.chance(8) {
         thread::yield_now();
     }
     if random.chance(4) {
@@ -108,7 +108,7 @@ fn spend(mut permit: OwnedPermit, held: &AtomicUsize, random: &mut Random) {
 
 fn all_permits_come_back(sem: Arc<Semaphore>, seed: u64) {
     const WORKERS: u64 = 4;
-    const ROUNDS: usize = 1500;
+    const ROUNDS: usize = 1000;
     let held = AtomicUsize::new(0);
     let spent = AtomicUsize::new(0);
     thread::scope(|scope| {
