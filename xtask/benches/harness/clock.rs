@@ -22,6 +22,9 @@ pub fn spin(time: Duration) {
     }
 }
 
+/// Steps of [`work`] in a short critical section: about 0.1 µs.
+pub const SHORT: u64 = 100;
+
 /// A chain of `steps` dependent multiplications, about a nanosecond each: for what must cost CPU
 /// time and is not to last longer when the scheduler takes the core away.
 pub fn work(steps: u64) -> u64 {

@@ -10,6 +10,7 @@ use crate::subject::{Await, assert_free};
 use std::future::Future;
 use std::hint;
 use std::pin::Pin;
+use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
@@ -34,19 +35,22 @@ fn storm<A: Await>(placement: Placement, threads: usize) -> impl FnMut(u64) -> S
         let gate = Padded(A::new(threads));
         let batches = ops.div_ceil(REQUESTS as u64);
         let quota = Quota::new(batches, 1);
-        let (elapsed, done) =
-            together(threads, placement, |_| storms(&gate.0, &quota, threads == 1));
+        // Taken beforehand: `try_acquire` fails while the other thread's requests are queued.
+        let hands: Vec<_> = (0..threads).map(|_| Mutex::new(gate.0.try_acquire(1))).collect();
+        let (elapsed, done) = together(threads, placement, |me| {
+            let held = hands[me].lock().expect("no panic inside").take();
+            storms(&gate.0, held.expect("a permit per thread"), &quota, threads == 1)
+        });
         assert_eq!(done.iter().sum::<u64>(), batches);
         assert_free(&gate.0, threads);
         Sample::time(batches * REQUESTS as u64, elapsed.wall)
     }
 }
 
-fn storms<A: Await>(gate: &A, quota: &Quota, alone: bool) -> u64 {
+fn storms<'g, A: Await>(gate: &'g A, mut held: A::Permit<'g>, quota: &Quota, alone: bool) -> u64 {
     let mut context = Context::from_waker(Waker::noop());
     // Boxed once, so that filling and emptying them does not allocate.
     let mut requests: Vec<_> = (0..REQUESTS).map(|_| Box::pin(None)).collect();
-    let mut held = gate.try_acquire(1).expect("a permit per thread");
     let mut done = 0;
     while quota.take() > 0 {
         let mut given = None;

@@ -1,17 +1,17 @@
-//! Two threads that hand one permit to and fro: the price of waking a thread that waits.
+//! Threads that hand permits on: the price of waking a thread that waits.
 //!
-//! The holder keeps the permit until the other thread has announced its request and has had a
-//! moment to queue it; then it releases and asks again at once. So a semaphore that serves in the
-//! order of arrival must hand over every time, and the benchmark asserts that it does: without,
-//! two threads that take turns of a thousand operations each would look a thousand times faster
-//! (that is `threads/tight`).
+//! A holder keeps its permit until another thread has announced a request and has had a moment to
+//! queue it; then it releases and asks again at once. So a semaphore that serves in the order of
+//! arrival must hand over every time, and the benchmark asserts that it does: without, threads
+//! that take turns of a thousand operations each would look a thousand times faster (that is
+//! `threads/tight` and `threads/crowd-…`).
 
-use crate::harness::threads::{Padded, Placement, together};
+use crate::harness::threads::{Padded, Placement, Quota, together};
 use crate::harness::{Sample, Scenario, Unit, clock, entries};
 use crate::ours::Ours;
 use crate::rivals::{AsyncLock, AsyncbandBlockOn, ParkingLot, Std, Tokio, TokioBlockOn};
-use crate::subject::Wait;
-use std::hint;
+use crate::subject::{Wait, assert_free};
+use std::hint::{self, black_box};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -21,6 +21,8 @@ const SETTLE: Duration = Duration::from_nanos(200);
 /// Each time the holder gets its own permit back, the other was perhaps off its core: wait twice
 /// as long, up to 2^10 × `SETTLE` = 0.2 ms, instead of piling up thousands of turns that were none.
 const PATIENCE: u32 = 10;
+/// The same for a crowd that fights for the cores: the holder sleeps, from `NAP` to 2^10 × `NAP`.
+const NAP: Duration = Duration::from_micros(10);
 /// How often to ask a semaphore that can tell whether the other is really queued. Rarely: asking
 /// takes time that its rivals do not pay.
 const ASK_EVERY: u64 = 64;
@@ -29,10 +31,19 @@ const MUST_HAND_OVER: f64 = 0.95;
 const FORGIVEN: u64 = 32;
 
 pub fn scenarios() -> Vec<Scenario> {
-    let scenario =
-        Scenario::new("threads/strict-turns", Unit::Wall).sample_ms(20).needs_two_cores();
-    vec![entries!(scenario, strict_turns():
-        Ours, Tokio, TokioBlockOn, AsyncbandBlockOn, AsyncLock, ParkingLot, Std)]
+    let pair = Scenario::new("threads/strict-turns", Unit::Wall).sample_ms(20).needs_two_cores();
+    let mut scenarios = vec![entries!(pair, strict_turns():
+        Ours, Tokio, TokioBlockOn, AsyncbandBlockOn, AsyncLock, ParkingLot, Std)];
+    for threads in [4, 8, 16] {
+        for permits in [1, 2] {
+            let plural = if permits == 1 { "" } else { "s" };
+            let name = format!("threads/cpu-{threads}/{permits}-permit{plural}");
+            let scenario = Scenario::new(name, Unit::Cpu).sample_ms(40).needs_cpu_clock();
+            scenarios.push(entries!(scenario, queue(threads, permits):
+                Ours, Tokio, TokioBlockOn, AsyncbandBlockOn));
+        }
+    }
+    scenarios
 }
 
 /// What both threads know. All but `announced` is written by the holder of the permit only, so
@@ -138,5 +149,89 @@ fn take_turns<W: Wait>(gate: &W, table: &Table, me: usize, ops: u64) {
             table.not_queued.fetch_add(u64::from(queued == 0), Ordering::SeqCst);
         }
         drop(permit);
+    }
+}
+
+/// Threads on fewer permits, placed by the kernel, with somebody always queued. On the wall all
+/// that serve in order cost about the same here; what differs is the CPU time burnt by waiting.
+fn queue<W: Wait>(threads: usize, permits: usize) -> impl FnMut(u64) -> Sample {
+    move |ops| {
+        let gate = Padded(W::new(permits));
+        let crowd = Crowd::new(threads, permits, ops);
+        let (elapsed, hand_overs) =
+            together(threads, Placement::Free, |me| crowd.take_turns(&gate.0, me));
+        let hand_overs: u64 = hand_overs.iter().sum();
+        assert!(
+            (hand_overs + FORGIVEN) as f64 >= ops as f64 * MUST_HAND_OVER,
+            "{}: {hand_overs} hand-overs in {ops} turns",
+            W::NAME
+        );
+        assert_eq!(crowd.granted.0.into_inner(), ops);
+        assert_free(&gate.0, permits);
+        Sample::time(ops, elapsed.cpu)
+    }
+}
+
+struct Crowd {
+    permits: usize,
+    /// How many wait while the others hold all permits.
+    queue: u64,
+    quota: Quota,
+    announced: Padded<AtomicU64>,
+    granted: Padded<AtomicU64>,
+    holders: Padded<AtomicUsize>,
+    last_holder: Padded<AtomicUsize>,
+    over: AtomicBool,
+}
+
+impl Crowd {
+    fn new(threads: usize, permits: usize, ops: u64) -> Self {
+        Self {
+            permits,
+            queue: (threads - permits) as u64,
+            quota: Quota::new(ops, 1),
+            announced: Padded::default(),
+            granted: Padded::default(),
+            holders: Padded::default(),
+            last_holder: Padded(AtomicUsize::new(usize::MAX)),
+            over: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns how often the permit came from another thread.
+    fn take_turns<W: Wait>(&self, gate: &W, me: usize) -> u64 {
+        let (mut hand_overs, mut in_a_row) = (0, 0);
+        while self.quota.take() > 0 {
+            self.announced.0.fetch_add(1, Ordering::SeqCst);
+            let permit = gate.wait(1);
+            self.granted.0.fetch_add(1, Ordering::SeqCst);
+            let others = self.holders.0.fetch_add(1, Ordering::SeqCst);
+            assert!(others < self.permits, "{}: more holders than permits", W::NAME);
+            black_box(clock::work(clock::SHORT));
+            if self.last_holder.0.swap(me, Ordering::SeqCst) == me {
+                // All who have announced a request were off their cores before they queued it:
+                // make room for them, ever longer.
+                thread::sleep(NAP * (1 << in_a_row.min(PATIENCE)));
+                in_a_row += 1;
+            } else {
+                hand_overs += 1;
+                in_a_row = 0;
+            }
+            while !self.all_others_wait() && !self.over.load(Ordering::SeqCst) {
+                thread::yield_now();
+            }
+            self.holders.0.fetch_sub(1, Ordering::SeqCst);
+            drop(permit);
+        }
+        // Whoever holds the last permits would wait for others in vain.
+        self.over.store(true, Ordering::SeqCst);
+        hand_overs
+    }
+
+    fn all_others_wait(&self) -> bool {
+        // Read first, so that a request announced and granted in between cannot look like one
+        // that was granted and never announced.
+        let granted = self.granted.0.load(Ordering::SeqCst);
+        self.announced.0.load(Ordering::SeqCst) >= granted + self.queue
     }
 }
