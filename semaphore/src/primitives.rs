@@ -1,0 +1,522 @@
+//! The facade: the only file that names `std`, `parking_lot` or `loom` primitives.
+//!
+//! One real file, linked into every crate of the family, so that each stays independent and
+//! all are checked alike. It offers the *intersection* of its three back ends:
+//!
+//! * `Mutex::lock` gives a guard, never a `Result`: no user code runs under a lock of ours, so
+//!   poisoning has nothing to protect. No `try_lock`, no `Weak`.
+//! * Nothing here may be relied on for SeqCst *accesses*, which loom treats as AcqRel.
+//! * Time is a [`Deadline`]: an instant in a real build, and in a model a flag that a timer
+//!   thread fires, so that every order of time-out and grant is explored.
+//! * Constructors are `const` except in a model; [`const_fn`] hides the difference.
+//!
+//! | `cfg` | `Mutex` | atomics, threads | `Deadline` |
+//! |---|---|---|---|
+//! | feature `sync` | parking_lot | std | `Instant` |
+//! | without `sync` | std | std | `Instant` |
+//! | `all(test, lockgate_loom)` | loom | loom | a flag |
+#![allow(dead_code, unused_imports, unused_macros, reason = "no crate uses all of the facade")]
+
+// LOOM: the standard `Arc` in a model too: `Wake` and `self: &Arc<Self>` take no other, and the
+// count is not part of any algorithm here. Models that want leaks reported use `TrackedArc`.
+pub(crate) use std::sync::Arc;
+
+#[cfg(all(test, lockgate_loom))]
+pub(crate) use model::*;
+#[cfg(not(all(test, lockgate_loom)))]
+pub(crate) use real::*;
+
+/// Declares a function `const`, except in a model, where no constructor can be.
+macro_rules! const_fn {
+    ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => {
+        #[cfg(not(all(test, lockgate_loom)))]
+        $(#[$meta])*
+        $vis const fn $($rest)*
+        #[cfg(all(test, lockgate_loom))]
+        $(#[$meta])*
+        $vis fn $($rest)*
+    };
+}
+pub(crate) use const_fn;
+
+#[cfg(feature = "sync")]
+pub(crate) use parker::{Step, drive};
+
+/// The blocking half of every wait: poll, park, repeat.
+#[cfg(feature = "sync")]
+mod parker {
+    use super::atomic::{AtomicU8, Ordering};
+    use super::{Arc, Deadline, cached_parker, hint, spin_deadline, thread};
+    use std::task::{Wake, Waker};
+
+    /// What one poll of a wait tells the thread that drives it.
+    #[derive(Debug)]
+    pub(crate) enum Step<T> {
+        /// Over.
+        Ready(T),
+        /// In the queue; the waker will be called. `spin` when the wake-up may be so near that
+        /// a short spin is cheaper than parking.
+        Queued { spin: bool },
+        /// Nothing will call the waker before this moment.
+        Until(Deadline),
+    }
+
+    /// Drives `step` on this thread until it is ready, or gives `None` once `deadline` has
+    /// passed: whether something was granted in the meantime is for the caller to settle.
+    pub(crate) fn drive<T>(
+        deadline: Option<&Deadline>,
+        mut step: impl FnMut(&Waker) -> Step<T>,
+    ) -> Option<T> {
+        cached_parker(|parker| {
+            loop {
+                match step(&parker.waker) {
+                    Step::Ready(value) => return Some(value),
+                    Step::Queued { spin } => {
+                        if !(spin && parker.spin(deadline)) {
+                            parker.park(deadline);
+                        }
+                    }
+                    Step::Until(moment) => match deadline {
+                        Some(deadline) if deadline.is_before(&moment) => {
+                            parker.park(Some(deadline))
+                        }
+                        _ => parker.park(Some(&moment)),
+                    },
+                }
+                if deadline.is_some_and(Deadline::has_passed) {
+                    return None;
+                }
+            }
+        })
+    }
+
+    /// A thread's seat: a waker whose wake-up costs one swap while the thread spins and a
+    /// system call only when it sleeps.
+    ///
+    /// It keeps a flag of its own beside the thread's parking token because the token cannot be
+    /// polled. A token that comes late (the waker was called while the thread gave up on a
+    /// deadline) makes a later park return early, which every loop over it allows for.
+    #[derive(Debug)]
+    pub(crate) struct Parker {
+        signal: Arc<Signal>,
+        waker: Waker,
+    }
+
+    #[derive(Debug)]
+    struct Signal {
+        /// `EMPTY -> PARKED` by the thread before it sleeps, `-> NOTIFIED` by whoever wakes it,
+        /// `-> EMPTY` by the thread before it polls again.
+        state: AtomicU8,
+        thread: thread::Thread,
+    }
+
+    const EMPTY: u8 = 0;
+    const PARKED: u8 = 1;
+    const NOTIFIED: u8 = 2;
+
+    impl Wake for Signal {
+        fn wake(self: Arc<Self>) {
+            self.wake_by_ref();
+        }
+
+        fn wake_by_ref(self: &Arc<Self>) {
+            // ORDERING: Release pairs with the Acquire swap in `consume`: who sees NOTIFIED sees
+            // what was settled before the wake-up. A swap even if NOTIFIED stands already, so
+            // that the latest wake-up is the one that the thread synchronises with.
+            if self.state.swap(NOTIFIED, Ordering::Release) == PARKED {
+                self.thread.unpark();
+            }
+        }
+    }
+
+    impl Parker {
+        pub(crate) fn new() -> Self {
+            let signal =
+                Arc::new(Signal { state: AtomicU8::new(EMPTY), thread: thread::current() });
+            Self { waker: Waker::from(Arc::clone(&signal)), signal }
+        }
+
+        /// Sleeps until woken or until `deadline`; may return early, as any park.
+        fn park(&self, deadline: Option<&Deadline>) {
+            // ORDERING: Relaxed: this publishes nothing, and on failure `consume` acquires.
+            let free = self.signal.state.compare_exchange(
+                EMPTY,
+                PARKED,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
+            if free.is_ok() {
+                match deadline {
+                    Some(deadline) => deadline.park(),
+                    None => thread::park(),
+                }
+            }
+            self.consume();
+        }
+
+        /// Spins for a wake-up that is expected at once; `true` when it came.
+        fn spin(&self, deadline: Option<&Deadline>) -> bool {
+            /// A clock costs as much as one of these rounds, so it is read once for many.
+            const ROUNDS: u32 = 32;
+            let Some(end) = spin_deadline(deadline) else { return false };
+            loop {
+                for _ in 0..ROUNDS {
+                    // ORDERING: Relaxed: a hint to stop spinning; `consume` acquires.
+                    if self.signal.state.load(Ordering::Relaxed) == NOTIFIED {
+                        self.consume();
+                        return true;
+                    }
+                    hint::spin_loop();
+                }
+                if end.has_passed() {
+                    return false;
+                }
+            }
+        }
+
+        /// Takes the notification back, so that one which comes after the next poll is seen.
+        fn consume(&self) {
+            // ORDERING: Acquire pairs with the Release swap in `wake_by_ref`.
+            self.signal.state.swap(EMPTY, Ordering::Acquire);
+        }
+    }
+}
+
+#[cfg(not(all(test, lockgate_loom)))]
+mod real {
+    #[cfg(feature = "sync")]
+    pub(crate) use parking_lot::MutexGuard;
+    pub(crate) use std::hint;
+    #[cfg(not(feature = "sync"))]
+    pub(crate) use std::sync::MutexGuard;
+    use std::time::{Duration, Instant};
+
+    pub(crate) mod atomic {
+        pub(crate) use std::sync::atomic::{
+            AtomicBool, AtomicIsize, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence,
+        };
+    }
+
+    pub(crate) mod thread {
+        #![allow(clippy::disallowed_methods, reason = "the facade is where threads may park")]
+        pub(crate) use std::thread::{JoinHandle, Thread, current, spawn, yield_now};
+        use std::time::Duration;
+
+        pub(crate) fn park() {
+            std::thread::park();
+        }
+
+        pub(crate) fn park_timeout(duration: Duration) {
+            std::thread::park_timeout(duration);
+        }
+    }
+
+    /// Stays off a contended cache line for `rounds` turns.
+    pub(crate) fn spin(rounds: u32) {
+        for _ in 0..rounds {
+            hint::spin_loop();
+        }
+    }
+
+    #[derive(Debug, Default)]
+    pub(crate) struct Mutex<T> {
+        #[cfg(feature = "sync")]
+        inner: parking_lot::Mutex<T>,
+        #[cfg(not(feature = "sync"))]
+        inner: std::sync::Mutex<T>,
+    }
+
+    impl<T> Mutex<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Self {
+                #[cfg(feature = "sync")]
+                inner: parking_lot::Mutex::new(value),
+                #[cfg(not(feature = "sync"))]
+                inner: std::sync::Mutex::new(value),
+            }
+        }
+
+        #[inline]
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            #[cfg(feature = "sync")]
+            return self.inner.lock();
+            #[cfg(not(feature = "sync"))]
+            return self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        }
+    }
+
+    /// A moment that a wait does not outlast.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Deadline(Instant);
+
+    #[allow(clippy::disallowed_methods, reason = "the facade is where the clock may be read")]
+    impl Deadline {
+        pub(crate) const fn at(instant: Instant) -> Self {
+            Self(instant)
+        }
+
+        /// `None` when the moment is beyond what the clock can express: that is, never.
+        pub(crate) fn after(duration: Duration) -> Option<Self> {
+            Instant::now().checked_add(duration).map(Self)
+        }
+
+        pub(crate) fn has_passed(&self) -> bool {
+            Instant::now() >= self.0
+        }
+
+        pub(crate) fn is_before(&self, other: &Self) -> bool {
+            self.0 < other.0
+        }
+
+        /// Parks the calling thread, at the latest until the deadline.
+        pub(crate) fn park(&self) {
+            let left = self.0.saturating_duration_since(Instant::now());
+            if !left.is_zero() {
+                thread::park_timeout(left);
+            }
+        }
+    }
+
+    /// Lends the calling thread's parker to `run`: made once per thread, so that waiting
+    /// allocates nothing. It is taken out of its place while lent, so a wait inside a wait (a
+    /// waker that waits) gets one of its own instead of the outer one's wake-ups.
+    #[cfg(feature = "sync")]
+    pub(super) fn cached_parker<R>(run: impl FnOnce(&super::parker::Parker) -> R) -> R {
+        use super::parker::Parker;
+        use std::cell::Cell;
+        thread_local!(static PARKER: Cell<Option<Parker>> = const { Cell::new(None) });
+        // A thread whose locals are gone already may still wait, in a destructor.
+        let cached = PARKER.try_with(Cell::take).ok().flatten();
+        let parker = cached.unwrap_or_else(Parker::new);
+        let result = run(&parker);
+        let _ = PARKER.try_with(|place| place.set(Some(parker)));
+        result
+    }
+
+    /// When a spin that starts now has to end, or `None` when there is nothing to spin for.
+    ///
+    /// A park and unpark across cores takes 30–60 µs where a spin round trip takes 0.06 µs, so
+    /// 10 µs are well spent, unless the one who is to wake us needs the very core we burn.
+    #[cfg(feature = "sync")]
+    pub(super) fn spin_deadline(limit: Option<&Deadline>) -> Option<Deadline> {
+        const SPIN: Duration = Duration::from_micros(10);
+        if super::cores::usable() < 2 {
+            return None;
+        }
+        let end = Deadline::after(SPIN)?;
+        Some(match limit {
+            Some(limit) if limit.is_before(&end) => *limit,
+            _ => end,
+        })
+    }
+}
+
+/// On how many cores the threads of this process can run at the same time.
+#[cfg(all(feature = "sync", not(all(test, lockgate_loom))))]
+pub(crate) mod cores {
+    use super::real::Deadline;
+    use std::cell::Cell;
+    use std::num::NonZero;
+    use std::time::Duration;
+
+    /// Affinity changes while a program runs, so the answer is not kept for good; asking costs
+    /// tens of microseconds (the system reads quota files), so it is kept for this long.
+    const FRESH_FOR: Duration = Duration::from_millis(100);
+
+    /// The number of cores, as far as this thread is concerned.
+    pub(crate) fn usable() -> usize {
+        thread_local!(static KNOWN: Cell<Option<(Deadline, usize)>> = const { Cell::new(None) });
+        let known = KNOWN.try_with(Cell::get).ok().flatten();
+        if let Some((fresh_until, cores)) = known {
+            if !fresh_until.has_passed() {
+                return cores;
+            }
+        }
+        let cores = ask();
+        if let Some(fresh_until) = Deadline::after(FRESH_FOR) {
+            let _ = KNOWN.try_with(|known| known.set(Some((fresh_until, cores))));
+        }
+        cores
+    }
+
+    fn ask() -> usize {
+        let own = std::thread::available_parallelism().map_or(1, NonZero::get);
+        if own > 1 { own } else { beyond_own_pin().unwrap_or(1) }
+    }
+
+    /// A thread pinned to one core sees a parallelism of one, though the thread that it waits
+    /// for may be pinned to another core. On Linux the main thread's mask tells the two cases
+    /// apart: a process held to one core as a whole (`taskset`, a container) shows it there.
+    #[cfg(target_os = "linux")]
+    fn beyond_own_pin() -> Option<usize> {
+        let allowed = |path: &str| {
+            let status = std::fs::read_to_string(path).ok()?;
+            let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+            Some(count_cpus(list.trim()))
+        };
+        let pinned = allowed("/proc/thread-self/status")? == 1;
+        // Not pinned, and still one: a quota. More cores would only burn it sooner.
+        if pinned { allowed("/proc/self/status") } else { None }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn beyond_own_pin() -> Option<usize> {
+        None
+    }
+
+    /// The number of CPUs in a kernel list such as `0-3,8,10-11`.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn count_cpus(list: &str) -> usize {
+        let range = |part: &str| {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            let (first, last) = (first.parse::<usize>().ok()?, last.parse::<usize>().ok()?);
+            Some((last + 1).saturating_sub(first))
+        };
+        list.split(',').filter_map(range).sum()
+    }
+}
+
+#[cfg(all(test, lockgate_loom))]
+mod model {
+    pub(crate) use loom::hint;
+    pub(crate) use loom::sync::Arc as TrackedArc;
+    pub(crate) use loom::sync::MutexGuard;
+    use std::sync::atomic::AtomicUsize as RealCounter;
+    use std::time::{Duration, Instant};
+
+    pub(crate) mod atomic {
+        pub(crate) use loom::sync::atomic::{
+            AtomicBool, AtomicIsize, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence,
+        };
+    }
+
+    pub(crate) mod thread {
+        pub(crate) use loom::thread::{JoinHandle, Thread, current, park, spawn, yield_now};
+    }
+
+    pub(crate) mod future {
+        pub(crate) use loom::future::block_on;
+    }
+
+    /// LOOM: standing aside is no step of any algorithm.
+    pub(crate) fn spin(_: u32) {}
+
+    #[derive(Debug)]
+    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        }
+    }
+
+    /// LOOM: a deadline is a flag. A thread of the model plays the timer and fires it.
+    #[derive(Clone, Debug)]
+    pub(crate) struct Deadline(std::sync::Arc<Timer>);
+
+    #[derive(Debug)]
+    struct Timer {
+        fired: atomic::AtomicBool,
+        sleeper: Mutex<Option<thread::Thread>>,
+    }
+
+    impl Deadline {
+        pub(crate) fn unfired() -> Self {
+            Self(std::sync::Arc::new(Timer {
+                fired: atomic::AtomicBool::new(false),
+                sleeper: Mutex::new(None),
+            }))
+        }
+
+        pub(crate) fn fire(&self) {
+            // ORDERING: Release pairs with the Acquire in `has_passed`.
+            self.0.fired.store(true, atomic::Ordering::Release);
+            let sleeper = self.0.sleeper.lock().take();
+            if let Some(sleeper) = sleeper {
+                sleeper.unpark();
+            }
+        }
+
+        /// LOOM: the public calls take instants; no model uses them.
+        pub(crate) fn at(_: Instant) -> Self {
+            unreachable!("a model makes its own deadlines")
+        }
+
+        pub(crate) fn after(_: Duration) -> Option<Self> {
+            unreachable!("a model makes its own deadlines")
+        }
+
+        pub(crate) fn has_passed(&self) -> bool {
+            // ORDERING: Acquire pairs with the Release in `fire`.
+            self.0.fired.load(atomic::Ordering::Acquire)
+        }
+
+        pub(crate) fn is_before(&self, _: &Self) -> bool {
+            true
+        }
+
+        pub(crate) fn park(&self) {
+            *self.0.sleeper.lock() = Some(thread::current());
+            if !self.has_passed() {
+                thread::park();
+            }
+            self.0.sleeper.lock().take();
+        }
+    }
+
+    /// LOOM: nothing of one execution may outlive it, so no parker is kept for the next wait.
+    #[cfg(feature = "sync")]
+    pub(super) fn cached_parker<R>(run: impl FnOnce(&super::parker::Parker) -> R) -> R {
+        run(&super::parker::Parker::new())
+    }
+
+    /// LOOM: a spin adds schedules and no behaviour: parking explores the same wake-ups.
+    #[cfg(feature = "sync")]
+    pub(super) fn spin_deadline(_: Option<&Deadline>) -> Option<Deadline> {
+        None
+    }
+
+    /// How a model explores.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) enum Explore {
+        /// Every schedule.
+        All,
+        /// Every schedule with at most this many preemptions.
+        Preemptions(usize),
+    }
+
+    /// Runs a model and prints the one line that `cargo xtask loom` reads. loom itself is silent
+    /// about how much it explored, and passes when its time is up.
+    #[allow(clippy::print_stdout, reason = "the line that the runner of models reads")]
+    #[allow(clippy::disallowed_methods, reason = "outside the model, where time is real")]
+    pub(crate) fn explore(how: Explore, model: impl Fn() + Sync + Send + 'static) {
+        const DEEP_FOR: Duration = Duration::from_secs(300);
+        let mut builder = loom::model::Builder::new();
+        let deep = std::env::var_os("LOCKGATE_LOOM_DEEP").is_some();
+        builder.preemption_bound = match how {
+            Explore::Preemptions(bound) if !deep => Some(bound),
+            _ => None,
+        };
+        builder.max_duration = deep.then_some(DEEP_FOR);
+        let iterations = std::sync::Arc::new(RealCounter::new(0));
+        let counter = std::sync::Arc::clone(&iterations);
+        let start = Instant::now();
+        builder.check(move || {
+            // ORDERING: Relaxed: a statistic outside the model.
+            counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            model();
+        });
+        let elapsed = start.elapsed();
+        println!(
+            "lockgate-model iterations={} bound={} truncated={} ms={}",
+            iterations.load(std::sync::atomic::Ordering::Relaxed),
+            builder.preemption_bound.map_or_else(|| "none".into(), |bound| bound.to_string()),
+            builder.max_duration.is_some_and(|most| elapsed >= most),
+            elapsed.as_millis(),
+        );
+    }
+}

@@ -1,0 +1,1 @@
+//! The pure state machine, on one thread and without an atomic.
