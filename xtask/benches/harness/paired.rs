@@ -153,6 +153,8 @@ fn progress(scenario: &Scenario, series: &[Series]) -> String {
     let figures = scenario.entries.iter().zip(series).map(|(entry, series)| {
         let note = series.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
         match median(series) {
+            // Counts may be a few in a thousand operations.
+            Some(figure) if figure < 1.0 => format!("{} {figure:.4}{note}", entry.subject),
             Some(figure) => format!("{} {figure:.1}{note}", entry.subject),
             None => format!("{} —{note}", entry.subject),
         }

@@ -7,15 +7,16 @@ use crate::ours::Ours;
 use crate::rivals::{AsyncLock, Asyncband, AsyncbandBlockOn, ParkingLot, Std, Tokio, TokioBlockOn};
 use crate::subject::{Await, Gate, Wait, assert_free};
 use crate::tasks;
+use crate::turns::Crowd;
 use allocation_counter::measure;
 use std::future::Future;
+use std::mem;
 use std::sync::Barrier;
 use std::task::{Context, Waker};
-use std::{mem, thread};
 
-/// Operations before and while it is counted.
+/// Operations before it is counted, and while.
 const WARM_UP: u64 = 1_000;
-const COUNTED: u64 = 10_000;
+const COUNTED: u64 = 50_000;
 const TASKS: usize = 8;
 const THREADS: usize = 4;
 const PERMITS: usize = 2;
@@ -27,7 +28,7 @@ pub fn scenarios() -> Vec<Scenario> {
     vec![
         entries!(allocations("tasks"), in_tasks(): Ours, Tokio, Asyncband, AsyncLock),
         entries!(allocations("threads"), in_threads():
-            Ours, Tokio, TokioBlockOn, AsyncbandBlockOn, AsyncLock, ParkingLot, Std),
+            Ours, Tokio, TokioBlockOn, AsyncbandBlockOn),
         entries!(bytes("idle"), idle(): Ours, Tokio, Asyncband, AsyncLock, ParkingLot, Std),
         entries!(bytes("queued-request"), queued(): Ours, Tokio, Asyncband, AsyncLock),
     ]
@@ -47,21 +48,18 @@ fn in_tasks<A: Await>() -> impl FnMut(u64) -> Sample {
     }
 }
 
+/// Every operation waits, see `turns.rs`; so after the first few all that a thread needs for
+/// waiting is there.
 fn in_threads<W: Wait>() -> impl FnMut(u64) -> Sample {
     |_| {
         let gate = Padded(W::new(PERMITS));
+        let first = Crowd::new(THREADS, PERMITS, WARM_UP);
+        let then = Crowd::new(THREADS, PERMITS, COUNTED);
         let warm = Barrier::new(THREADS);
-        // Yielding with a permit in the hand, so that the others have to wait.
-        let some = |ops| {
-            for _ in 0..ops / THREADS as u64 {
-                let _permit = gate.0.wait(1);
-                thread::yield_now();
-            }
-        };
-        let (_, counts) = together(THREADS, Placement::Free, |_| {
-            some(WARM_UP);
+        let (_, counts) = together(THREADS, Placement::Free, |me| {
+            first.take_turns(&gate.0, me);
             warm.wait();
-            measure(|| some(COUNTED)).count_total
+            measure(|| _ = then.take_turns(&gate.0, me)).count_total
         });
         assert_free(&gate.0, PERMITS);
         Sample::count(COUNTED, counts.iter().sum::<u64>() as f64)

@@ -18,7 +18,7 @@ pub fn scenarios() -> Vec<Scenario> {
     let crowds = [(8, 2), (64, 4)];
     let scenarios = crowds.map(|(tasks, permits)| {
         let name = format!("tasks/{tasks}-on-{permits}");
-        let scenario = Scenario::new(name, Unit::Wall).sample_ms(40);
+        let scenario = Scenario::new(name, Unit::Wall).sample_ms(80);
         entries!(scenario, yielding(tasks, permits): Ours, Tokio, Asyncband, AsyncLock)
     });
     scenarios.into()

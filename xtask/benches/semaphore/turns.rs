@@ -38,7 +38,7 @@ pub fn scenarios() -> Vec<Scenario> {
         for permits in [1, 2] {
             let plural = if permits == 1 { "" } else { "s" };
             let name = format!("threads/cpu-{threads}/{permits}-permit{plural}");
-            let scenario = Scenario::new(name, Unit::Cpu).sample_ms(40).needs_cpu_clock();
+            let scenario = Scenario::new(name, Unit::Cpu).sample_ms(80).needs_cpu_clock();
             scenarios.push(entries!(scenario, queue(threads, permits):
                 Ours, Tokio, TokioBlockOn, AsyncbandBlockOn));
         }
@@ -172,7 +172,8 @@ fn queue<W: Wait>(threads: usize, permits: usize) -> impl FnMut(u64) -> Sample {
     }
 }
 
-struct Crowd {
+/// Threads that fight for fewer permits, all others waiting whenever one is released.
+pub struct Crowd {
     permits: usize,
     /// How many wait while the others hold all permits.
     queue: u64,
@@ -185,7 +186,7 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn new(threads: usize, permits: usize, ops: u64) -> Self {
+    pub fn new(threads: usize, permits: usize, ops: u64) -> Self {
         Self {
             permits,
             queue: (threads - permits) as u64,
@@ -199,7 +200,7 @@ impl Crowd {
     }
 
     /// Returns how often the permit came from another thread.
-    fn take_turns<W: Wait>(&self, gate: &W, me: usize) -> u64 {
+    pub fn take_turns<W: Wait>(&self, gate: &W, me: usize) -> u64 {
         let (mut hand_overs, mut in_a_row) = (0, 0);
         while self.quota.take() > 0 {
             self.announced.0.fetch_add(1, Ordering::SeqCst);

@@ -66,7 +66,6 @@ fn scenario(scenario: &Scenario) -> String {
         let _ = writeln!(out, "<p class=\"note\">not measured, {}</p>", encode_text(reason));
         return out;
     }
-    let ours = scenario.ours();
     let most = scenario.figures.iter().filter_map(Figure::value).fold(0.0, f64::max);
     out += "<table class=\"scenario\">\n";
     for figure in scenario.sorted() {
@@ -76,7 +75,7 @@ fn scenario(scenario: &Scenario) -> String {
             Role::Rival => "",
         };
         let value = figure.value();
-        let ratio = ours.and_then(|ours| figure.ratio_to(ours));
+        let ratio = scenario.ratio(figure);
         let shown = value.map_or("—".to_owned(), |value| text::figure(value, &scenario.unit));
         row(
             &mut out,

@@ -38,7 +38,7 @@ impl Figure {
         Some(spread(self.samples.iter().copied())?.median)
     }
 
-    /// Ours is 1, and what costs twice as much is 2.
+    /// What costs twice as much as the other is 2.
     pub fn ratio_to(&self, other: &Figure) -> Option<Spread> {
         spread(self.samples.iter().zip(&other.samples).map(|(mine, its)| mine / its))
     }
@@ -54,6 +54,11 @@ impl Scenario {
         self.figures.iter().find(|figure| figure.role == Role::Ours)
     }
 
+    /// The figure's to ours; ours to itself is nothing worth showing.
+    pub fn ratio(&self, figure: &Figure) -> Option<Spread> {
+        if figure.role == Role::Ours { None } else { figure.ratio_to(self.ours()?) }
+    }
+
     /// The quickest first; those without a figure last.
     pub fn sorted(&self) -> Vec<&Figure> {
         let mut figures: Vec<&Figure> = self.figures.iter().collect();
@@ -64,7 +69,7 @@ impl Scenario {
 
     pub fn to_json(&self) -> impl Iterator<Item = Value> {
         self.figures.iter().map(|figure| {
-            let ratio = self.ours().and_then(|ours| figure.ratio_to(ours));
+            let ratio = self.ratio(figure);
             json!({
                 "crate": self.krate,
                 "scenario": self.name,

@@ -57,13 +57,12 @@ fn render_scenario(scenario: &Scenario) -> String {
     if let Some(reason) = &scenario.skipped {
         return format!("{title}: not measured, {reason}\n\n");
     }
-    let ours = scenario.ours();
     let most = scenario.figures.iter().filter_map(Figure::value).fold(0.0, f64::max);
     let mut table = plain_table();
     for figure in scenario.sorted() {
         let mark = if figure.role == Role::Ours { "▶" } else { "" };
         let value = figure.value();
-        let ratio = ours.and_then(|ours| figure.ratio_to(ours));
+        let ratio = scenario.ratio(figure);
         table.add_row([
             mark.to_owned(),
             figure.subject.clone(),

@@ -2,13 +2,13 @@
 
 use super::stats::Spread;
 
-/// `9.9 ns`, `27.0 µs`, `5.4 µs CPU`, `0.2 allocations`, `144 bytes`.
+/// `9.9 ns`, `27.0 µs`, `5.4 µs CPU`, `0.250 allocations`, `144 bytes`.
 pub fn figure(value: f64, unit: &str) -> String {
     match unit {
         "ns" => time(value),
         "cpu-ns" => format!("{} CPU", time(value)),
         "bytes" => format!("{value:.0} bytes"),
-        unit => format!("{} {unit}", short(value)),
+        unit => format!("{} {unit}", three_digits(value)),
     }
 }
 
@@ -31,11 +31,12 @@ pub fn range(spread: Spread) -> String {
 }
 
 fn short(value: f64) -> String {
-    if value == 0.0 || value >= 100.0 { format!("{value:.0}") } else { format!("{value:.1}") }
+    if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.1}") }
 }
 
 pub fn three_digits(value: f64) -> String {
     match value {
+        0.0 => "0".to_owned(),
         ..0.1 => format!("{value:.4}"),
         ..1.0 => format!("{value:.3}"),
         ..10.0 => format!("{value:.2}"),
