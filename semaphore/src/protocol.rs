@@ -3,6 +3,7 @@
 //! The numbers P1 to P6 are those of DESIGN.md, which shows that they lose nobody.
 
 use crate::error::{AcquireError, TryAcquireError};
+use crate::permit::Permit;
 use crate::primitives::atomic::Ordering;
 use crate::primitives::{MutexGuard, spin};
 use crate::semaphore::Semaphore;
@@ -67,20 +68,22 @@ impl Semaphore {
 
     #[cold]
     fn try_take_slow(&self, need: Need) -> Result<usize, TryAcquireError> {
-        let word = self.snapshot();
+        // ORDERING: Acquire pairs with the Release in `close`: who is told of it sees what was
+        // done before it.
+        let word = Word(self.word.load(Ordering::Acquire));
         if word.is_closed() {
             return Err(TryAcquireError::Closed);
         }
-        let limit = self.limit();
-        need.check(limit).map_err(try_error)?;
-        if need.take(word.permits(), limit).is_none() {
+        need.check(self.limit()).map_err(try_error)?;
+        // The word and the limit agree only under the lock, so "all" means at least one here.
+        if need.take(word.permits(), 1).is_none() {
             // Not worth a lock: whoever tries in a loop would hold up the line.
             return Err(TryAcquireError::NoPermits);
         }
-        let line = self.line.lock();
-        match self.ask(&line, need).map_err(try_error)? {
+        let (line, asked) = self.ask(need);
+        match asked.map_err(try_error)? {
             Admission::Granted(weight) => Ok(weight),
-            Admission::Queue => {
+            Admission::Queue | Admission::IdleFirst => {
                 self.unmark_if_empty(&line);
                 Err(TryAcquireError::NoPermits)
             }
@@ -114,7 +117,8 @@ impl Semaphore {
         let mut batch = WakeBatch::default();
         let mut line = self.line.lock();
         let limit = self.limit();
-        // A limit that shrank below what is held has a debt, and forgetting pays it first.
+        // A limit that shrank below what is held may be less than what is forgotten: the rest of
+        // that is taken off the debt.
         let paid = weight.saturating_sub(limit);
         self.store_limit(limit - (weight - paid), &mut line, &mut batch);
         // ORDERING: Relaxed: as in `set_limit`.
@@ -128,8 +132,21 @@ impl Semaphore {
         line.fail_impossible(limit, batch);
     }
 
-    /// P3, a request at the desk, with the line locked. After `Queue` the word carries WAITERS.
-    fn ask(&self, line: &Line, need: Need) -> Result<Admission, AcquireError> {
+    /// P3, a request at the desk, which stays locked. After `Queue` the word carries WAITERS.
+    fn ask(&self, need: Need) -> (MutexGuard<'_, Line>, Result<Admission, AcquireError>) {
+        let mut line = self.line.lock();
+        loop {
+            let asked = self.ask_once(&line, need);
+            if asked != Ok(Admission::IdleFirst) {
+                return (line, asked);
+            }
+            // Before anything is granted, so a waker that panics loses no permit.
+            self.settle_and_wake(line, 0, &mut WakeBatch::default());
+            line = self.line.lock();
+        }
+    }
+
+    fn ask_once(&self, line: &Line, need: Need) -> Result<Admission, AcquireError> {
         // Both change only under the lock, so these are no snapshots.
         if self.snapshot().is_closed() {
             return Err(AcquireError::Closed);
@@ -175,16 +192,22 @@ impl Semaphore {
         // Cloning and dropping a waker is user code: the clone is made before the lock and, where
         // it is not needed, dropped after it, because it was declared first.
         let waker = waker.clone();
-        let mut line = self.line.lock();
-        Polled::Ready(match self.ask(&line, need) {
+        let (mut line, asked) = self.ask(need);
+        Polled::Ready(match asked {
             Err(error) => Err(error),
-            Ok(Admission::Granted(weight)) => Ok(weight),
+            Ok(Admission::Granted(weight)) => {
+                // In a guard, because dropping the clone may panic, too (tokio#8542).
+                let permit = Permit::new(self, weight);
+                drop(line);
+                drop(waker);
+                Ok(permit.into_weight())
+            }
             Ok(Admission::Queue) if line.acquirers.len() < self.max_waiters => {
                 let first = line.acquirers.is_empty();
                 *ticket = Some(line.acquirers.push_back(need, waker));
                 return Polled::Queued { first };
             }
-            Ok(Admission::Queue) => {
+            Ok(Admission::Queue | Admission::IdleFirst) => {
                 self.unmark_if_empty(&line);
                 Err(AcquireError::QueueFull { max_waiters: self.max_waiters })
             }

@@ -144,6 +144,9 @@ pub(crate) enum Admission {
     Granted(usize),
     /// Has to queue.
     Queue,
+    /// Has to ask again when the waits for idleness are ended: all came back, and who brought the
+    /// last is still on the way to the lock. This request must not end that moment unseen.
+    IdleFirst,
 }
 
 impl Line {
@@ -158,6 +161,9 @@ impl Line {
 
     /// Decides on a request that arrives now, with `permits` free: nobody overtakes.
     pub(crate) fn admit(&self, need: Need, permits: isize, limit: usize) -> Admission {
+        if is_idle(permits, limit) && !self.idlers.is_empty() {
+            return Admission::IdleFirst;
+        }
         if need.least(limit) == 0 && !self.acquirers.is_empty() {
             // No permits asked for: nothing is overtaken by giving none.
             return Admission::Granted(0);

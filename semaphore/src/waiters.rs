@@ -274,7 +274,9 @@ impl WakePanic {
     /// Lets the panic go on, unless this thread is unwinding already: two would abort it.
     pub(crate) fn resume(self) {
         if let Some(payload) = self.0 {
-            if !std::thread::panicking() {
+            if std::thread::panicking() {
+                std::mem::forget(payload); // as in `guard`
+            } else {
                 resume_unwind(payload);
             }
         }

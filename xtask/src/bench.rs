@@ -11,57 +11,49 @@ mod targets;
 mod tests;
 mod text;
 
-use anyhow::{Context, Result, bail, ensure};
-use meta::Meta;
-use samples::Scenario;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::{env, fs};
-use targets::{Judged, Verdict};
 
-pub(crate) struct Options {
-    /// Folder or package names; none means all that have a bench.
-    pub(crate) crates: Vec<String>,
-    /// Fewer rounds.
-    pub(crate) quick: bool,
-    /// Keep a copy of the results under their date and commit.
-    pub(crate) save: bool,
-    /// Only assert the answers.
-    pub(crate) smoke: bool,
-}
+use self::meta::Meta;
+use self::samples::Scenario;
+use self::targets::{Judged, Verdict};
+use crate::cmd::Cmd;
+use crate::flags::Bench;
+use crate::workspace::Workspace;
 
-pub(crate) fn run(options: &Options) -> Result<()> {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let root = xtask.parent().context("xtask lies in the workspace")?;
-    let benches = select(discover(&xtask.join("benches"))?, &options.crates)?;
-    if options.smoke {
-        return benches.iter().try_for_each(|name| bench(root, name, &["--smoke".into()]));
+pub fn run(flags: &Bench) -> Result<()> {
+    if flags.go {
+        bail!("the Go originals cannot be measured yet");
+    }
+    let workspace = Workspace::load()?;
+    let xtask = workspace.root.join("xtask");
+    let benches = select(&workspace, &xtask.join("benches"), &flags.crates)?;
+    if flags.smoke {
+        return benches.iter().try_for_each(|name| bench(&workspace, name).arg("--smoke").run());
     }
 
-    let metadata = metadata(root)?;
-    let target_dir = metadata["target_directory"].as_str().context("cargo has a target folder")?;
-    let out = Path::new(target_dir).join("bench");
+    let out = workspace.target.join("bench");
     fs::create_dir_all(&out)?;
     // Before anything is measured, so that the load is the machine's and not the compiler's.
-    build(root, &benches)?;
-
-    let mut meta = Meta::read(root, &metadata)?;
+    build(&workspace, &benches).run()?;
+    let mut meta = Meta::read(&workspace)?;
     let mut scenarios = Vec::new();
     for name in &benches {
-        let file = out.join(format!("{name}.samples.json"));
-        measure(root, name, options.quick, &file)?;
-        let text = fs::read_to_string(&file)?;
+        let text =
+            measure(&workspace, name, flags.quick, &out.join(format!("{name}.samples.json")))?;
         meta.rounds = serde_json::from_str::<Value>(&text)?["rounds"].to_string();
-        scenarios.extend(samples::parse(name, &text).with_context(|| file.display().to_string())?);
+        scenarios.extend(samples::parse(name, &text).with_context(|| format!("of {name}"))?);
     }
     meta.load_after = meta::load();
 
-    let mut promised = targets::parse(&fs::read_to_string(xtask.join("targets.toml"))?)
-        .context("in targets.toml")?;
+    let promised = fs::read_to_string(xtask.join("targets.toml"))?;
+    let mut promised = targets::parse(&promised).context("in targets.toml")?;
     promised.retain(|target| benches.contains(&target.krate));
     let judged = targets::judge_all(promised, &scenarios);
-    report(&out, &meta, &judged, &scenarios, options.save)
+    report(&out, &meta, &judged, &scenarios, flags.save)
 }
 
 fn report(
@@ -96,83 +88,35 @@ fn report(
     Ok(())
 }
 
-/// The crates that have a bench file, by name.
-fn discover(folder: &Path) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "rs") {
-            let name = path.file_stem().and_then(|name| name.to_str());
-            names.push(name.context("a bench has a name in UTF-8")?.to_owned());
+/// The folders of the crates that have a bench; whoever names one that has none is told so.
+fn select(workspace: &Workspace, benches: &Path, names: &[String]) -> Result<Vec<String>> {
+    let mut selected = Vec::new();
+    for krate in workspace.select(names)? {
+        if benches.join(&krate.folder).with_extension("rs").is_file() {
+            selected.push(krate.folder.clone());
+        } else if !names.is_empty() {
+            bail!("{} has no bench", krate.folder);
         }
     }
-    names.sort();
-    Ok(names)
+    Ok(selected)
 }
 
-fn select(benches: Vec<String>, wanted: &[String]) -> Result<Vec<String>> {
-    if wanted.is_empty() {
-        return Ok(benches);
-    }
-    let find = |name: &String| {
-        let short = name.strip_prefix("lockgate-").unwrap_or(name);
-        let found = benches.iter().find(|bench| *bench == short).cloned();
-        found.with_context(|| format!("no bench is called `{name}`; there are: {benches:?}"))
-    };
-    wanted.iter().map(find).collect()
-}
-
-fn measure(root: &Path, name: &str, quick: bool, out: &Path) -> Result<()> {
-    let mut args = vec!["--paired".to_owned()];
-    args.extend(quick.then(|| "--quick".to_owned()));
-    args.extend(["--out".to_owned(), out.display().to_string()]);
-    // Else an old file would be read where a filter or a crash wrote none.
+/// The raw samples, as the bench has written them.
+fn measure(workspace: &Workspace, name: &str, quick: bool, out: &Path) -> Result<String> {
+    // Else an old file could be taken for this run's.
     if out.exists() {
         fs::remove_file(out)?;
     }
-    bench(root, name, &args)
+    let quick = quick.then_some("--quick");
+    bench(workspace, name).arg("--paired").args(quick).arg("--out").arg(out).run()?;
+    fs::read_to_string(out).with_context(|| out.display().to_string())
 }
 
-fn bench(root: &Path, name: &str, args: &[String]) -> Result<()> {
-    let mut command = cargo(root);
-    command.args(["bench", "--package", "xtask", "--bench", name, "--"]).args(args);
-    run_shown(command)
+fn bench(workspace: &Workspace, name: &str) -> Cmd {
+    workspace.cargo().args(["bench", "--package", "xtask", "--bench", name, "--"])
 }
 
-fn build(root: &Path, benches: &[String]) -> Result<()> {
-    let mut command = cargo(root);
-    command.args(["bench", "--no-run", "--package", "xtask"]);
-    for name in benches {
-        command.args(["--bench", name]);
-    }
-    run_shown(command)
-}
-
-fn cargo(root: &Path) -> Command {
-    let program = env::var_os("CARGO").map_or("cargo".into(), PathBuf::from);
-    let mut command = Command::new(program);
-    command.current_dir(root);
-    command
-}
-
-fn run_shown(mut command: Command) -> Result<()> {
-    let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
-    let shown = format!("cargo {}", args.join(" "));
-    eprintln!("$ {shown}");
-    let status = command.status().context("cannot start cargo")?;
-    ensure!(status.success(), "`{shown}` failed: {status}");
-    Ok(())
-}
-
-/// Not shown: it asks and changes nothing.
-fn metadata(root: &Path) -> Result<Value> {
-    let output = cargo(root)
-        .args(["metadata", "--format-version=1"])
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot start cargo")?;
-    if !output.status.success() {
-        bail!("`cargo metadata` failed: {}", output.status);
-    }
-    Ok(serde_json::from_slice(&output.stdout)?)
+fn build(workspace: &Workspace, benches: &[String]) -> Cmd {
+    let benches = benches.iter().flat_map(|name| ["--bench", name]);
+    workspace.cargo().args(["bench", "--no-run", "--package", "xtask"]).args(benches)
 }

@@ -1,12 +1,14 @@
 //! The report as one page that needs nothing else: no scripts, no fonts, both colour schemes.
 
+use std::fmt::Write as _;
+
+use html_escape::{encode_double_quoted_attribute, encode_text};
+
 use super::meta::Meta;
 use super::samples::{Figure, Role, Scenario};
 use super::table::in_order;
 use super::targets::{Judged, Verdict};
 use super::text;
-use html_escape::{encode_double_quoted_attribute, encode_text};
-use std::fmt::Write as _;
 
 const STYLE: &str = include_str!("page.css");
 

@@ -1,11 +1,14 @@
 //! What a figure means nothing without: the machine, the toolchain, the versions, the load.
 
-use anyhow::{Context, Result};
-use serde_json::{Value, json};
 use std::path::Path;
-use std::process::Command;
 use std::time::SystemTime;
 use std::{env, fmt, fs, thread};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use crate::cmd::Cmd;
+use crate::workspace::Workspace;
 
 pub struct Meta {
     /// In UTC, to the second.
@@ -25,7 +28,9 @@ pub struct Meta {
 
 impl Meta {
     /// Everything but the load afterwards.
-    pub fn read(root: &Path, metadata: &Value) -> Result<Self> {
+    pub fn read(workspace: &Workspace) -> Result<Self> {
+        let root = &*workspace.root;
+        let metadata = workspace.cargo().args(["metadata", "--format-version=1"]).read()?;
         Ok(Self {
             date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             commit: commit(root),
@@ -38,7 +43,7 @@ impl Meta {
             rounds: String::new(),
             load_before: load(),
             load_after: String::new(),
-            versions: versions(metadata),
+            versions: versions(&serde_json::from_str(&metadata)?),
         })
     }
 
@@ -121,8 +126,8 @@ fn versions(metadata: &Value) -> Vec<(String, String)> {
 
 /// The first line that a program prints, if it is there and succeeds.
 fn answer(program: &str, args: &[&str], dir: &Path) -> Option<String> {
-    let output = Command::new(program).args(args).current_dir(dir).output().ok()?;
-    let text =
-        String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned();
-    output.status.success().then_some(text)
+    let output = Cmd::new(program, dir).args(args).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().next().unwrap_or_default().to_owned();
+    output.status.success().then_some(line)
 }

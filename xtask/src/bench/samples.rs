@@ -1,8 +1,9 @@
 //! From the raw samples that a bench writes to figures and ratios.
 
-use super::stats::Spread;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
+
+use super::stats::Spread;
 
 /// Whom a figure is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

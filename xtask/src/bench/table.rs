@@ -1,10 +1,11 @@
 //! The report for the terminal: what was missed, what was met, then every scenario with bars.
 
+use comfy_table::{CellAlignment, Table, presets};
+
 use super::meta::Meta;
 use super::samples::{Figure, Role, Scenario};
 use super::targets::{Judged, Verdict};
 use super::text;
-use comfy_table::{CellAlignment, Table, presets};
 
 const BAR: usize = 28;
 

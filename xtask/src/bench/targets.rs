@@ -1,10 +1,12 @@
 //! What was promised (`targets.toml`), and whether a run kept it.
 
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use serde_json::{Value, json};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
 use super::samples::{Figure, Role, Scenario};
 use super::stats::Spread;
-use anyhow::{Context, Result, bail, ensure};
-use serde_json::{Value, json};
-use toml::{Table, Value as Toml};
 
 /// One promise about one scenario and one rival.
 #[derive(Clone, Debug)]
@@ -37,37 +39,39 @@ pub struct Judged {
 }
 
 pub fn parse(text: &str) -> Result<Vec<Target>> {
-    let table: Table = text.parse()?;
-    let entries = table.get("target").and_then(Toml::as_array).context("no [[target]]")?;
+    let table = DeTable::parse(text).map_err(|error| anyhow!("{error}"))?;
+    let entries = table.get_ref().get("target").and_then(|it| it.get_ref().as_array());
     let mut targets = Vec::new();
-    for entry in entries {
-        let entry = entry.as_table().context("[[target]] is a table")?;
-        expand(entry, &mut targets).with_context(|| format!("in {entry:?}"))?;
+    for entry in entries.context("no [[target]]")? {
+        let line = 1 + text[..entry.span().start].matches('\n').count();
+        let entry = entry.get_ref().as_table().context("[[target]] is a table")?;
+        expand(entry, &mut targets).with_context(|| format!("in line {line}"))?;
     }
     Ok(targets)
 }
 
-fn expand(entry: &Table, targets: &mut Vec<Target>) -> Result<()> {
+fn expand(entry: &DeTable<'_>, targets: &mut Vec<Target>) -> Result<()> {
     const KEYS: [&str; 5] = ["crate", "scenarios", "rivals", "at_most", "text"];
-    if let Some(unknown) = entry.keys().find(|key| !KEYS.contains(&key.as_str())) {
-        bail!("unknown key `{unknown}`");
+    if let Some(unknown) = entry.keys().find(|key| !KEYS.contains(&key.get_ref().as_ref())) {
+        bail!("unknown key `{}`", unknown.get_ref());
     }
+    let value = |key: &str| entry.get(key).map(Spanned::get_ref);
     let text = |key: &str| {
-        let value = entry.get(key).and_then(Toml::as_str);
-        value.map(str::to_owned).with_context(|| format!("`{key}` is a text"))
+        let text = value(key).and_then(DeValue::as_str).map(str::to_owned);
+        text.with_context(|| format!("`{key}` is a text"))
     };
     let list = |key: &str| -> Result<Vec<String>> {
-        let values = entry.get(key).and_then(Toml::as_array);
+        let values = value(key).and_then(DeValue::as_array);
         let values = values.with_context(|| format!("`{key}` is a list"))?;
-        let texts = values.iter().map(|value| value.as_str().map(str::to_owned));
+        let texts = values.iter().map(|it| it.get_ref().as_str().map(str::to_owned));
         texts.collect::<Option<_>>().with_context(|| format!("`{key}` is a list of texts"))
     };
-    let at_most = entry.get("at_most").and_then(Toml::as_float).context("`at_most` is a float")?;
+    let at_most = value("at_most").and_then(DeValue::as_float).context("`at_most` is a float")?;
+    let at_most: f64 = at_most.as_str().parse()?;
     ensure!(at_most >= 0.0, "`at_most` is not negative");
-    let rivals: Vec<Option<String>> = if entry.contains_key("rivals") {
-        list("rivals")?.into_iter().map(Some).collect()
-    } else {
-        vec![None]
+    let rivals: Vec<Option<String>> = match value("rivals") {
+        Some(_) => list("rivals")?.into_iter().map(Some).collect(),
+        None => vec![None],
     };
     for scenario in list("scenarios")? {
         for rival in &rivals {
