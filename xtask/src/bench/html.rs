@@ -89,9 +89,12 @@ fn scenario(scenario: &Scenario) -> String {
                 ("", &ratio.map(text::range).unwrap_or_default()),
             ],
         );
-        let width = value.filter(|value| *value > 0.0).map_or(0.0, |value| value / most * 100.0);
+        let bar = value.filter(|value| *value > 0.0).map(|value| {
+            let width = value / most * 100.0;
+            format!("<i style=\"width:{width:.2}%\"></i>")
+        });
         let note = encode_text(figure.note.as_deref().unwrap_or_default());
-        let _ = writeln!(out, "<td class=\"bar\"><i style=\"width:{width:.2}%\"></i>{note}");
+        let _ = writeln!(out, "<td class=\"bar\">{}{note}", bar.unwrap_or_default());
     }
     out + "</table>\n"
 }
