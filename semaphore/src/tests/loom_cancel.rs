@@ -43,6 +43,32 @@ fn cancel_meets_grant() {
     });
 }
 
+/// A release comes with the permit in hand to serve the line, and finds that the only request has
+/// left: the permit is there for whoever comes, and with it what was done under it.
+#[test]
+fn hand_over_to_nobody_publishes() {
+    explore(Explore::All, || {
+        let sem = Arc::new(Semaphore::new(1));
+        let ledger = Ledger::new();
+        let held = sem.try_acquire_owned(1).unwrap();
+        let wait = queue(&sem, 1);
+        let releaser = {
+            let ledger = Arc::clone(&ledger);
+            thread::spawn(move || {
+                ledger.enter();
+                drop(held);
+            })
+        };
+        drop(wait);
+        if let Ok(permit) = sem.try_acquire(1) {
+            assert_eq!(ledger.entries(), 1);
+            drop(permit);
+        }
+        releaser.join().unwrap();
+        assert_at_rest(&sem, 1);
+    });
+}
+
 /// S5 with somebody behind it: the permit reaches the next in line, whether the cancelled
 /// request had it for a moment or not.
 #[test]

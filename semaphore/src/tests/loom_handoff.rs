@@ -1,6 +1,6 @@
 //! Permits that go from one holder to the next.
 
-use super::support::{Gauge, Ledger, assert_at_rest};
+use super::support::{Gauge, Ledger, assert_at_rest, queue, queued, ready};
 use crate::primitives::{Arc, Explore, explore, future, thread};
 use crate::{AcquireOwned, OwnedPermit, Semaphore};
 
@@ -117,6 +117,34 @@ fn whoever_takes_a_permit_sees_what_was_done_under_it() {
     });
 }
 
+/// A release of two serves a request for one out of its hand and puts the other permit down, which
+/// the next one takes from the open road: both see what was done under the two.
+#[test]
+fn what_is_left_of_a_hand_over_publishes() {
+    explore(Explore::All, || {
+        let sem = Arc::new(Semaphore::new(2));
+        let ledger = Ledger::new();
+        let held = sem.try_acquire_owned(2).unwrap();
+        let wait = queue(&sem, 1);
+        let releaser = {
+            let ledger = Arc::clone(&ledger);
+            thread::spawn(move || {
+                ledger.enter();
+                drop(held);
+            })
+        };
+        if let Ok(permit) = sem.try_acquire(1) {
+            assert_eq!(ledger.entries(), 1);
+            drop(permit);
+        }
+        let permit = wait.wait().unwrap();
+        assert_eq!(ledger.entries(), 1);
+        drop(permit);
+        releaser.join().unwrap();
+        assert_at_rest(&sem, 2);
+    });
+}
+
 /// S16: a batch that takes what is there meets a request for a fixed number.
 #[test]
 fn batch_shares_with_a_fixed_weight() {
@@ -148,11 +176,11 @@ fn waiting_batch_takes_what_is_free_at_the_grant() {
         let sem = Arc::new(Semaphore::new(4));
         let one = sem.try_acquire_owned(1).unwrap();
         let three = sem.try_acquire_owned(3).unwrap();
-        let batch = super::support::queued(sem.acquire_up_to_owned(2, 3));
+        let batch = queued(sem.acquire_up_to_owned(2, 3));
         let releaser = thread::spawn(move || drop(one));
         drop(three);
         releaser.join().unwrap();
-        let permit = super::support::ready(batch).unwrap();
+        let permit = ready(batch).unwrap();
         assert_eq!((permit.weight(), sem.available()), (3, 1));
         drop(permit);
         assert_at_rest(&sem, 4);

@@ -1,6 +1,7 @@
 //! Waits for idleness: they take nothing and stand in nobody's way, but are not forgotten.
 
-use super::support::{Ledger, assert_at_rest, assert_closed_at_rest, queue, queue_idle, ready};
+use super::support::{Ledger, assert_at_rest, assert_closed_at_rest, poll};
+use super::support::{queue, queue_idle, ready};
 use crate::Semaphore;
 use crate::primitives::{Arc, Explore, explore, thread};
 
@@ -172,20 +173,49 @@ fn idler_does_not_overlook_the_line() {
     });
 }
 
-/// All was back for a moment, and a newcomer took it before the release came to the lock: the
-/// wait ends all the same, because there was such a moment.
+/// All is back for a moment, and a newcomer takes it before the release, which had not seen the
+/// wait for idleness, comes to the lock: the wait ends all the same, because there was that moment.
 #[test]
 fn idle_for_a_moment_ends_the_wait() {
     explore(Explore::All, || {
         let sem = Arc::new(Semaphore::new(1));
         let held = sem.try_acquire_owned(1).unwrap();
-        let idler = queue_idle(&sem);
         let releaser = thread::spawn(move || drop(held));
-        let newcomer = sem.try_acquire(1);
+        let mut idler = sem.wait_idle_owned();
+        let newcomer = if poll(&mut idler).is_pending() { sem.try_acquire(1).ok() } else { None };
         releaser.join().unwrap();
-        // Either it came too early, or all was back when it came.
-        ready(idler);
+        if newcomer.is_some() {
+            // It got the only permit, which was held when the wait began: it came back between.
+            ready(idler);
+        }
         drop(newcomer);
         assert_at_rest(&sem, 1);
+    });
+}
+
+/// A request is granted at the desk, beside a wait for idleness that keeps the mark in the word: it
+/// sees what was done under its permit, though the release did not come to the lock yet.
+#[test]
+fn request_beside_an_idler_sees_the_last_holder() {
+    explore(Explore::All, || {
+        let sem = Arc::new(Semaphore::new(2));
+        let ledger = Ledger::new();
+        let [kept, held] = [(); 2].map(|()| sem.try_acquire_owned(1).unwrap());
+        let releaser = {
+            let ledger = Arc::clone(&ledger);
+            thread::spawn(move || {
+                ledger.enter();
+                drop(held);
+            })
+        };
+        let idler = queue_idle(&sem);
+        if let Ok(permit) = sem.try_acquire(1) {
+            assert_eq!(ledger.entries(), 1);
+            drop(permit);
+        }
+        releaser.join().unwrap();
+        drop(kept);
+        ready(idler);
+        assert_at_rest(&sem, 2);
     });
 }

@@ -75,7 +75,7 @@ fn try_passes_an_idler() {
 /// is refused, and if it was the last to set the mark, it takes it back.
 #[test]
 fn refused_try_leaves_no_mark() {
-    explore(Explore::Preemptions(3), || {
+    explore(Explore::All, || {
         let sem = Arc::new(Semaphore::new(2));
         let held = sem.try_acquire_owned(1).unwrap();
         let idler = queue_idle(&sem);

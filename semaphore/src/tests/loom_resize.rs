@@ -10,8 +10,8 @@ use crate::{AcquireError, Semaphore};
 fn shrink_meets_release_and_acquire() {
     explore(Explore::Preemptions(3), || {
         let sem = Arc::new(Semaphore::new(2));
-        let [first, second] = [(); 2].map(|()| sem.try_acquire_owned(1).unwrap());
-        let releaser = thread::spawn(move || drop((first, second)));
+        let held = sem.try_acquire_owned(2).unwrap();
+        let releaser = thread::spawn(move || drop(held));
         let resizer = {
             let sem = Arc::clone(&sem);
             thread::spawn(move || sem.set_limit(1).unwrap())
