@@ -41,7 +41,7 @@ use {
 /// # Cancel safety
 ///
 /// Dropping it at any moment is fine. In the line, it leaves its place to those behind it;
-/// granted, it gives the permits back. Polling again means a new place at the end.
+/// granted, it gives the permits back.
 ///
 /// # Panics
 ///

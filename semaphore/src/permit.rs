@@ -127,6 +127,11 @@ impl<S: Deref<Target = Semaphore>> Permit<S> {
         self.sem.forget(weight);
     }
 
+    /// Takes the guard off the permits.
+    pub(crate) fn into_weight(mut self) -> usize {
+        mem::take(&mut self.weight)
+    }
+
     fn without(&self, n: usize) -> Result<usize, WeightError> {
         let weight = self.weight;
         weight.checked_sub(n).ok_or(WeightError { requested: n, weight })

@@ -211,6 +211,20 @@ mod real {
         }
     }
 
+    /// A relaxed load whose value is only a hint.
+    #[inline]
+    pub(crate) fn peek(word: &atomic::AtomicIsize) -> isize {
+        // ORDERING: Relaxed: a hint; whoever acts on it confirms it by a read-modify-write.
+        word.load(atomic::Ordering::Relaxed)
+    }
+
+    /// Stays off a contended cache line for `rounds` turns.
+    pub(crate) fn spin(rounds: u32) {
+        for _ in 0..rounds {
+            hint::spin_loop();
+        }
+    }
+
     #[derive(Debug, Default)]
     pub(crate) struct Mutex<T> {
         #[cfg(feature = "sync")]
@@ -390,6 +404,16 @@ mod model {
     pub(crate) mod future {
         pub(crate) use loom::future::block_on;
     }
+
+    /// LOOM: loom remembers one last access to an atomic, so a load right before a thread's own
+    /// read-modify-write hides from it that another thread loaded earlier, and schedules go
+    /// unexplored. A read-modify-write that changes nothing is seen.
+    pub(crate) fn peek(word: &atomic::AtomicIsize) -> isize {
+        word.fetch_or(0, atomic::Ordering::Relaxed)
+    }
+
+    /// LOOM: standing aside is no step of any algorithm.
+    pub(crate) fn spin(_: u32) {}
 
     #[derive(Debug)]
     pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);

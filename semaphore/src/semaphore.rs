@@ -386,7 +386,7 @@ impl Semaphore {
         // it carries on the release sequences of the permits that came back before it.
         let change = Word::permits_delta(limit) - Word::permits_delta(old);
         self.word.fetch_add(change, Ordering::Relaxed);
-        self.settle_and_wake(line, batch);
+        self.settle_and_wake(line, 0, &mut batch);
         Ok(())
     }
 
@@ -432,7 +432,7 @@ impl Semaphore {
         // sees what was done before it was.
         self.word.fetch_or(CLOSED, Ordering::Release);
         line.fail_all(AcquireError::Closed, &mut batch);
-        self.settle_and_wake(line, batch);
+        self.settle_and_wake(line, 0, &mut batch);
     }
 
     /// Whether [`close`](Self::close) was called.

@@ -55,6 +55,11 @@ impl Word {
         self.0 >> PERMIT_SHIFT
     }
 
+    /// What to add to the word for it to have `permits` instead.
+    pub(crate) const fn change_to(self, permits: isize) -> isize {
+        (permits - self.permits()) << PERMIT_SHIFT
+    }
+
     pub(crate) const fn is_closed(self) -> bool {
         self.0 & CLOSED != 0
     }
@@ -139,6 +144,9 @@ pub(crate) enum Admission {
     Granted(usize),
     /// Has to queue.
     Queue,
+    /// Has to ask again when the waits for idleness are ended: all came back, and who brought the
+    /// last is still on the way to the lock. This request must not end that moment unseen.
+    IdleFirst,
 }
 
 impl Line {
@@ -151,29 +159,32 @@ impl Line {
         self.acquirers.is_empty() && self.idlers.is_empty()
     }
 
-    /// Decides on a request that arrives now: nobody overtakes.
-    pub(crate) fn admit(&self, need: Need, word: Word, limit: usize) -> Admission {
+    /// Decides on a request that arrives now, with `permits` free: nobody overtakes.
+    pub(crate) fn admit(&self, need: Need, permits: isize, limit: usize) -> Admission {
+        if is_idle(permits, limit) && !self.idlers.is_empty() {
+            return Admission::IdleFirst;
+        }
         if need.least(limit) == 0 && !self.acquirers.is_empty() {
             // No permits asked for: nothing is overtaken by giving none.
             return Admission::Granted(0);
         }
-        match need.take(word.permits(), limit) {
+        match need.take(permits, limit) {
             Some(weight) if self.acquirers.is_empty() => Admission::Granted(weight),
             _ => Admission::Queue,
         }
     }
 
-    /// Grants the first in line what it needs if the permits are there: its weight, which is to
-    /// be subtracted from the word, and its waker, which is to be woken.
-    pub(crate) fn grant_front(&mut self, word: Word, limit: usize) -> Option<(usize, Waker)> {
-        let weight = self.acquirers.front()?.take(word.permits(), limit)?;
+    /// Grants the first in line what it needs if `permits` suffice: its weight, which is to be
+    /// subtracted from them, and its waker, which is to be woken.
+    pub(crate) fn grant_front(&mut self, permits: isize, limit: usize) -> Option<(usize, Waker)> {
+        let weight = self.acquirers.front()?.take(permits, limit)?;
         let waker = self.acquirers.settle_front(Ok(weight))?;
         Some((weight, waker))
     }
 
     /// Ends the waits for idleness if nothing is held and nobody is about to.
-    pub(crate) fn settle_idlers(&mut self, word: Word, limit: usize, batch: &mut WakeBatch) {
-        if is_idle(word, limit) && self.acquirers.is_empty() {
+    pub(crate) fn settle_idlers(&mut self, permits: isize, limit: usize, batch: &mut WakeBatch) {
+        if is_idle(permits, limit) && self.acquirers.is_empty() {
             self.idlers.settle_where(batch, |()| Some(()));
         }
     }
@@ -189,6 +200,6 @@ impl Line {
 }
 
 /// Whether every permit of the limit is back.
-pub(crate) fn is_idle(word: Word, limit: usize) -> bool {
-    word.permits() == limit as isize
+pub(crate) fn is_idle(permits: isize, limit: usize) -> bool {
+    permits == limit as isize
 }

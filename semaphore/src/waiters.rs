@@ -208,16 +208,22 @@ impl<R, O> Waiters<R, O> {
 /// that end many waits in one step (`close`, a shrinking limit) let happen.
 #[derive(Debug, Default)]
 pub(crate) struct WakeBatch {
-    places: [Option<Waker>; WakeBatch::PLACES],
+    /// Most batches wake one: the other places are not even written then.
+    first: Option<Waker>,
+    others: Option<[Option<Waker>; WakeBatch::OTHERS]>,
     used: usize,
     overflow: Vec<Waker>,
 }
 
 impl WakeBatch {
-    const PLACES: usize = 16;
+    const OTHERS: usize = 15;
 
     pub(crate) fn push(&mut self, waker: Waker) {
-        match self.places.get_mut(self.used) {
+        let place = match self.used {
+            0 => Some(&mut self.first),
+            used => self.others.get_or_insert_default().get_mut(used - 1),
+        };
+        match place {
             Some(place) => {
                 *place = Some(waker);
                 self.used += 1;
@@ -228,21 +234,24 @@ impl WakeBatch {
 
     /// Whether one more would have to allocate.
     pub(crate) fn is_full(&self) -> bool {
-        self.used == Self::PLACES
+        self.used > Self::OTHERS
     }
 
     /// Calls every waker, in order, and leaves the batch empty. A waker that panics does not
     /// keep the others from being called: the first panic is kept in `panic` for later.
     pub(crate) fn wake_all(&mut self, panic: &mut WakePanic) {
-        for place in &mut self.places[..self.used] {
-            if let Some(waker) = place.take() {
+        if let Some(waker) = self.first.take() {
+            panic.guard(|| waker.wake());
+        }
+        if self.used > 1 {
+            for waker in self.others.iter_mut().flatten().filter_map(Option::take) {
+                panic.guard(|| waker.wake());
+            }
+            for waker in self.overflow.drain(..) {
                 panic.guard(|| waker.wake());
             }
         }
         self.used = 0;
-        for waker in self.overflow.drain(..) {
-            panic.guard(|| waker.wake());
-        }
     }
 }
 
@@ -265,7 +274,9 @@ impl WakePanic {
     /// Lets the panic go on, unless this thread is unwinding already: two would abort it.
     pub(crate) fn resume(self) {
         if let Some(payload) = self.0 {
-            if !std::thread::panicking() {
+            if std::thread::panicking() {
+                std::mem::forget(payload); // as in `guard`
+            } else {
                 resume_unwind(payload);
             }
         }

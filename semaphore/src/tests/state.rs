@@ -156,12 +156,10 @@ mod the_word {
 
     #[test]
     fn is_idle_when_every_permit_of_the_limit_is_back() {
-        for flags in FLAGS {
-            assert!(is_idle(word(3, flags), 3));
-            assert!(!is_idle(word(2, flags), 3));
-            assert!(!is_idle(word(-1, flags), 3));
-            assert!(is_idle(word(0, flags), 0), "with nothing left, nothing is held");
-        }
+        assert!(is_idle(3, 3));
+        assert!(!is_idle(2, 3));
+        assert!(!is_idle(-1, 3));
+        assert!(is_idle(0, 0), "with nothing left, nothing is held");
     }
 }
 
@@ -236,28 +234,28 @@ mod a_need {
 
 mod the_line {
     use super::{
-        AcquireError, Admission, Left, Line, Need, WAITERS, WakeBatch, Waker, Wakers, exceeds,
-        line_of, range, word,
+        AcquireError, Admission, Left, Line, Need, WakeBatch, Waker, Wakers, exceeds, line_of,
+        range,
     };
 
     #[test]
     fn admits_at_once_whom_the_permits_suffice_for_if_nobody_waits() {
         let line = Line::new();
-        assert_eq!(line.admit(Need::exactly(2), word(2, WAITERS), 3), Admission::Granted(2));
-        assert_eq!(line.admit(range(1, 9), word(2, WAITERS), 3), Admission::Granted(2));
-        assert_eq!(line.admit(Need::All, word(3, WAITERS), 3), Admission::Granted(3));
-        assert_eq!(line.admit(Need::exactly(3), word(2, WAITERS), 3), Admission::Queue);
-        assert_eq!(line.admit(Need::All, word(2, WAITERS), 3), Admission::Queue);
-        assert_eq!(line.admit(Need::exactly(1), word(-1, WAITERS), 3), Admission::Queue);
+        assert_eq!(line.admit(Need::exactly(2), 2, 3), Admission::Granted(2));
+        assert_eq!(line.admit(range(1, 9), 2, 3), Admission::Granted(2));
+        assert_eq!(line.admit(Need::All, 3, 3), Admission::Granted(3));
+        assert_eq!(line.admit(Need::exactly(3), 2, 3), Admission::Queue);
+        assert_eq!(line.admit(Need::All, 2, 3), Admission::Queue);
+        assert_eq!(line.admit(Need::exactly(1), -1, 3), Admission::Queue);
     }
 
     #[test]
     fn lets_nobody_overtake_but_those_who_want_nothing() {
         let (line, _tickets) = line_of(&[Need::exactly(3)]);
-        let free = word(2, WAITERS);
+        let free = 2;
         assert_eq!(line.admit(Need::exactly(1), free, 3), Admission::Queue);
         assert_eq!(line.admit(range(1, 2), free, 3), Admission::Queue);
-        assert_eq!(line.admit(Need::All, word(3, WAITERS), 3), Admission::Queue);
+        assert_eq!(line.admit(Need::All, 3, 3), Admission::Queue);
         assert_eq!(line.admit(Need::exactly(0), free, 3), Admission::Granted(0));
         assert_eq!(line.admit(range(0, 2), free, 3), Admission::Granted(0), "not one that is kept");
     }
@@ -267,7 +265,7 @@ mod the_line {
         let mut line = Line::new();
         let idler = line.idlers.push_back((), Waker::noop().clone());
         assert!(!line.is_empty(), "the mark has to stand");
-        assert_eq!(line.admit(Need::exactly(1), word(1, WAITERS), 2), Admission::Granted(1));
+        assert_eq!(line.admit(Need::exactly(1), 1, 2), Admission::Granted(1));
         line.idlers.leave(idler);
         assert!(line.is_empty());
     }
@@ -281,9 +279,9 @@ mod the_line {
             .zip(needs)
             .map(|(name, need)| line.acquirers.push_back(need, wakers.named(name)))
             .collect();
-        assert!(line.grant_front(word(1, WAITERS), 5).is_none());
+        assert!(line.grant_front(1, 5).is_none());
         let mut granted = |permits| {
-            line.grant_front(word(permits, WAITERS), 5).map(|(weight, waker)| {
+            line.grant_front(permits, 5).map(|(weight, waker)| {
                 let mut batch = WakeBatch::default();
                 batch.push(waker);
                 (weight, wakers.called(&mut batch))
@@ -363,12 +361,12 @@ mod the_line {
         let (mut line, mut tickets) = line_of(&[Need::exactly(1)]);
         let _idlers = [1, 2].map(|name| line.idlers.push_back((), wakers.named(name)));
         let mut batch = WakeBatch::default();
-        line.settle_idlers(word(3, WAITERS), 3, &mut batch);
+        line.settle_idlers(3, 3, &mut batch);
         assert_eq!((line.idlers.len(), wakers.called(&mut batch)), (2, 0), "somebody is in line");
         let _waker = line.acquirers.leave(tickets.remove(0));
-        line.settle_idlers(word(2, WAITERS), 3, &mut batch);
+        line.settle_idlers(2, 3, &mut batch);
         assert_eq!((line.idlers.len(), wakers.called(&mut batch)), (2, 0), "one is held");
-        line.settle_idlers(word(3, WAITERS), 3, &mut batch);
+        line.settle_idlers(3, 3, &mut batch);
         assert_eq!((line.idlers.len(), wakers.called(&mut batch)), (0, 12));
         assert!(line.is_empty());
     }
