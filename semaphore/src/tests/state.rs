@@ -374,7 +374,7 @@ mod the_line {
 
 #[cfg(all(feature = "sync", target_os = "linux"))]
 mod the_list_of_cpus {
-    use crate::primitives::cores::count_cpus;
+    use crate::cores::count_cpus;
 
     #[test]
     fn is_counted() {
