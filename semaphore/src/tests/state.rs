@@ -271,6 +271,20 @@ mod the_line {
     }
 
     #[test]
+    fn has_a_moment_of_idleness_told_before_it_ends() {
+        let mut line = Line::new();
+        let idler = line.idlers.push_back((), Waker::noop().clone());
+        for need in [Need::exactly(1), Need::exactly(0), range(0, 9), Need::All] {
+            assert_eq!(line.admit(need, 2, 2), Admission::IdleFirst);
+        }
+        assert_eq!(line.admit(Need::All, 1, 2), Admission::Queue, "one is held");
+        let mut batch = WakeBatch::default();
+        line.settle_idlers(2, 2, &mut batch);
+        assert_eq!(line.admit(Need::All, 2, 2), Admission::Granted(2));
+        assert!(matches!(line.idlers.leave(idler), Left::Settled(())));
+    }
+
+    #[test]
     fn grants_from_the_front_while_the_front_fits() {
         let wakers = Wakers::default();
         let mut line = Line::new();

@@ -177,11 +177,11 @@ mod tasks {
         unpolled.woken();
     }
 
-    /// Between the last release and the grant that follows, nothing was held.
+    /// Between the last release and the grant that follows, nothing was held; and the one who
+    /// released is not yet at the lock when the next request is there.
     #[test]
-    #[ignore = "a request that comes between a release's addition and its lock hides the moment"]
     fn a_moment_of_idleness_ends_it_even_if_the_next_request_is_faster() {
-        for round in 0..5000 {
+        for round in 0..2000 {
             let sem = semaphore(1);
             let held = sem.try_acquire(1).unwrap();
             let mut idle = Task::queued(sem.wait_idle());
