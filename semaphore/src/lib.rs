@@ -122,6 +122,8 @@
 
 mod acquire;
 mod builder;
+#[cfg(all(feature = "sync", not(all(test, lockgate_loom))))]
+mod cores;
 mod error;
 mod idle;
 mod permit;

@@ -213,6 +213,13 @@ mod real {
         }
     }
 
+    /// A relaxed load whose value is only a hint.
+    #[inline]
+    pub(crate) fn peek(word: &atomic::AtomicIsize) -> isize {
+        // ORDERING: Relaxed: a hint; whoever acts on it confirms it by a read-modify-write.
+        word.load(atomic::Ordering::Relaxed)
+    }
+
     /// Stays off a contended cache line for `rounds` turns.
     pub(crate) fn spin(rounds: u32) {
         for _ in 0..rounds {
@@ -302,7 +309,7 @@ mod real {
     #[cfg(feature = "sync")]
     pub(super) fn spin_deadline(limit: Option<&Deadline>) -> Option<Deadline> {
         const SPIN: Duration = Duration::from_micros(10);
-        if super::cores::usable() < 2 {
+        if crate::cores::usable() < 2 {
             return None;
         }
         let end = Deadline::after(SPIN)?;
@@ -310,71 +317,6 @@ mod real {
             Some(limit) if limit.is_before(&end) => *limit,
             _ => end,
         })
-    }
-}
-
-/// On how many cores the threads of this process can run at the same time.
-#[cfg(all(feature = "sync", not(all(test, lockgate_loom))))]
-pub(crate) mod cores {
-    use super::real::Deadline;
-    use std::cell::Cell;
-    use std::num::NonZero;
-    use std::time::Duration;
-
-    /// Affinity changes while a program runs, so the answer is not kept for good; asking costs
-    /// tens of microseconds (the system reads quota files), so it is kept for this long.
-    const FRESH_FOR: Duration = Duration::from_millis(100);
-
-    /// The number of cores, as far as this thread is concerned.
-    pub(crate) fn usable() -> usize {
-        thread_local!(static KNOWN: Cell<Option<(Deadline, usize)>> = const { Cell::new(None) });
-        let known = KNOWN.try_with(Cell::get).ok().flatten();
-        if let Some((fresh_until, cores)) = known {
-            if !fresh_until.has_passed() {
-                return cores;
-            }
-        }
-        let cores = ask();
-        if let Some(fresh_until) = Deadline::after(FRESH_FOR) {
-            let _ = KNOWN.try_with(|known| known.set(Some((fresh_until, cores))));
-        }
-        cores
-    }
-
-    fn ask() -> usize {
-        let own = std::thread::available_parallelism().map_or(1, NonZero::get);
-        if own > 1 { own } else { beyond_own_pin().unwrap_or(1) }
-    }
-
-    /// A thread pinned to one core sees a parallelism of one, though the thread that it waits
-    /// for may be pinned to another core. On Linux the main thread's mask tells the two cases
-    /// apart: a process held to one core as a whole (`taskset`, a container) shows it there.
-    #[cfg(target_os = "linux")]
-    fn beyond_own_pin() -> Option<usize> {
-        let allowed = |path: &str| {
-            let status = std::fs::read_to_string(path).ok()?;
-            let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
-            Some(count_cpus(list.trim()))
-        };
-        let pinned = allowed("/proc/thread-self/status")? == 1;
-        // Not pinned, and still one: a quota. More cores would only burn it sooner.
-        if pinned { allowed("/proc/self/status") } else { None }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn beyond_own_pin() -> Option<usize> {
-        None
-    }
-
-    /// The number of CPUs in a kernel list such as `0-3,8,10-11`.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn count_cpus(list: &str) -> usize {
-        let range = |part: &str| {
-            let (first, last) = part.split_once('-').unwrap_or((part, part));
-            let (first, last) = (first.parse::<usize>().ok()?, last.parse::<usize>().ok()?);
-            Some((last + 1).saturating_sub(first))
-        };
-        list.split(',').filter_map(range).sum()
     }
 }
 
@@ -438,6 +380,13 @@ mod model {
 
     pub(crate) mod future {
         pub(crate) use loom::future::block_on;
+    }
+
+    /// LOOM: loom remembers one last access to an atomic, so a load right before a thread's own
+    /// read-modify-write hides from it that another thread loaded earlier, and schedules go
+    /// unexplored. A read-modify-write that changes nothing is seen.
+    pub(crate) fn peek(word: &atomic::AtomicIsize) -> isize {
+        word.fetch_or(0, atomic::Ordering::Relaxed)
     }
 
     /// LOOM: standing aside is no step of any algorithm.

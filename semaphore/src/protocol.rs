@@ -5,7 +5,7 @@
 use crate::error::{AcquireError, TryAcquireError};
 use crate::permit::Permit;
 use crate::primitives::atomic::Ordering;
-use crate::primitives::{MutexGuard, spin};
+use crate::primitives::{MutexGuard, peek, spin};
 use crate::semaphore::Semaphore;
 use crate::state::{Admission, Line, Need, WAITERS, Word, is_idle};
 use crate::waiters::{Left, Progress, Ticket, Waiters, WakeBatch, WakePanic};
@@ -32,7 +32,7 @@ impl Semaphore {
     /// P1, the open road: nobody waits and the permits are there.
     #[inline]
     pub(crate) fn take_unasked(&self, need: Need) -> Option<usize> {
-        let word = self.snapshot();
+        let word = Word(peek(&self.word));
         let weight = word.take_unasked(need)?;
         if self.swap_word(word, weight) { Some(weight) } else { self.take_contended(need) }
     }
@@ -50,7 +50,7 @@ impl Semaphore {
         loop {
             spin(rounds);
             rounds = (rounds * 2).min(MOST);
-            let word = self.snapshot();
+            let word = Word(peek(&self.word));
             let weight = word.take_unasked(need)?;
             if self.swap_word(word, weight) {
                 return Some(weight);
@@ -95,7 +95,7 @@ impl Semaphore {
     pub(crate) fn release(&self, weight: usize) {
         // Where somebody waits, the permits can go from hand to hand without passing the word.
         // A hint: the addition below decides.
-        if self.snapshot().has_waiters() {
+        if Word(peek(&self.word)).has_waiters() {
             return self.hand_over(weight);
         }
         // ORDERING: Release pairs with the Acquire of whoever takes these permits: in

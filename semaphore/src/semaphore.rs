@@ -386,7 +386,9 @@ impl Semaphore {
         // it carries on the release sequences of the permits that came back before it.
         let change = Word::permits_delta(limit) - Word::permits_delta(old);
         self.word.fetch_add(change, Ordering::Relaxed);
-        self.settle_and_wake(line, 0, &mut batch);
+        if !line.is_empty() || !batch.is_empty() {
+            self.settle_and_wake(line, 0, &mut batch);
+        }
         Ok(())
     }
 

@@ -232,6 +232,10 @@ impl WakeBatch {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
     /// Whether one more would have to allocate.
     pub(crate) fn is_full(&self) -> bool {
         self.used > Self::OTHERS

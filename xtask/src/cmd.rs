@@ -247,11 +247,25 @@ pub fn human(time: Duration) -> String {
     }
 }
 
-/// The last `count` lines of `text`, indented, for a report.
+/// `1 model`, `2 models`.
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The last `count` lines of `text`, indented, for a report. Without the frames of backtraces:
+/// an abort prints them unasked, and they would push out what went wrong.
 pub fn tail(text: &str, count: usize) -> String {
-    let lines: Vec<&str> = text.trim_end().lines().collect();
+    let lines: Vec<&str> = text.trim().lines().filter(|line| !is_frame(line)).collect();
     let skipped = lines.len().saturating_sub(count);
     lines[skipped..].iter().map(|line| format!("    | {line}\n")).collect()
+}
+
+/// `  12: core::ops::…`, `             at src/lib.rs:3:4`.
+fn is_frame(line: &str) -> bool {
+    let text = line.trim_start();
+    let number = text.split(": ").next().unwrap_or_default();
+    let numbered = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    line.starts_with(' ') && text.contains(':') && (numbered || text.starts_with("at "))
 }
 
 #[cfg(test)]
@@ -308,7 +322,20 @@ mod tests {
     }
 
     #[test]
+    fn one_is_not_many() {
+        assert_eq!([counted(1, "crate"), counted(2, "crate")], ["1 crate", "2 crates"]);
+    }
+
+    #[test]
     fn the_tail_is_the_end() {
         assert_eq!(tail("a\nb\nc\n", 2), "    | b\n    | c\n");
+    }
+
+    #[test]
+    fn the_tail_leaves_backtraces_out() {
+        let text = "deadlock\n   0: 0x55 - std::f\n         at src/a.rs:1:2\n  12: g::h\naborting";
+        assert_eq!(tail(text, 9), "    | deadlock\n    | aborting\n");
+        let kept = " 3 |     x\n at noon\n12: twelve";
+        assert_eq!(tail(kept, 9).lines().count(), 3);
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use crate::cmd::{Finished, Stopwatch, human, tail};
+use crate::cmd::{Finished, Stopwatch, counted, human, tail};
 use crate::flags::Loom;
 use crate::workspace::{Crate, Workspace};
 use binary::{Kind, TestBinary};
@@ -88,7 +88,7 @@ fn run_crate(
     }
     eprintln!("$ {}   # each model", binary.model("<model>", deep));
     let width = models.iter().map(|model| short(model).len()).max().unwrap_or(0);
-    println!("{}: {} models", krate.folder, models.len());
+    println!("{}: {}", krate.folder, counted(models.len(), "model"));
     println!("  {:<width$}  {:>12}  {:<11}  {:>12}", "model", "iterations", "explored", "time");
     in_order(
         models,
@@ -126,9 +126,10 @@ fn judge(done: &Finished) -> Verdict {
     }
     match report::read(&done.output) {
         Err(problem) => Verdict::Failed(problem),
-        Ok(report) if report.iterations < 2 => {
-            Verdict::Failed(format!("{} iterations explore nothing", report.iterations))
-        }
+        Ok(report) if report.iterations < 2 => Verdict::Failed(format!(
+            "{} explored nothing",
+            counted(report.iterations as usize, "iteration")
+        )),
         Ok(report) if report.truncated => Verdict::Truncated(report),
         Ok(report) => match report.bound {
             Some(bound) => Verdict::Bounded(report, bound),
@@ -214,7 +215,7 @@ impl Totals {
             human(time)
         );
         if *failed > 0 || (*truncated > 0 && !deep) {
-            bail!("{failed} models failed, {truncated} ran out of time");
+            bail!("{} failed, {truncated} ran out of time", counted(*failed, "model"));
         }
         Ok(())
     }
@@ -242,7 +243,7 @@ mod tests {
         let report = "lockgate-model iterations=74 bound=none truncated=true ms=3";
         assert_eq!(verdict(report), "74 truncated 3 ms");
         let report = "lockgate-model iterations=1 bound=none truncated=false ms=3";
-        assert_eq!(verdict(report), "- FAILED: 1 iterations explore nothing");
+        assert_eq!(verdict(report), "- FAILED: 1 iteration explored nothing");
         assert!(verdict("ok").contains("FAILED"));
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::cmd::{Cmd, Stopwatch, human, tail};
+use crate::cmd::{Cmd, Stopwatch, counted, human, tail};
 use crate::flags::Loom;
 use crate::loom::binary::{Kind, TestBinary, build_command};
 use crate::workspace::{Crate, Workspace};
@@ -62,7 +62,7 @@ pub fn run(flags: &Loom) -> Result<()> {
     }
     println!("mutants: {caught} of {total} caught in {}", human(clock.elapsed()));
     if caught < total {
-        bail!("{} mutants were not caught", total - caught);
+        bail!("not caught: {}", counted(total - caught, "mutant"));
     }
     Ok(())
 }
@@ -87,7 +87,7 @@ fn run_crate(
         }
     }
     let width = mutants.iter().map(|mutant| mutant.name.len()).max().unwrap_or(0);
-    println!("{}: {} mutants", krate.folder, mutants.len());
+    println!("{}: {}", krate.folder, counted(mutants.len(), "mutant"));
     let mut caught = 0;
     for mutant in mutants {
         let clock = Stopwatch::start();

@@ -59,7 +59,8 @@ impl<'t> Source<'t> {
             if tagged(above) {
                 return true;
             }
-            let apart = text.is_empty() || (text.starts_with('}') && above < line);
+            let closed = text.starts_with('}') && !text.starts_with("} else") && above < line;
+            let apart = text.is_empty() || closed;
             between += usize::from(!text.starts_with("//"));
             if apart || between > reach {
                 return false;
@@ -103,6 +104,7 @@ mod tests {
         assert!(speaks("x() // TAG: why"));
         assert!(speaks("// TAG: why\n// and\n// more\n// of\n// it\na\nb\nx()"));
         assert!(!speaks("// TAG: why\na\nb\nc\nx()"));
+        assert!(speaks("// TAG: why\nif a {\n} else {\n    x()"));
         assert!(!speaks("// TAG: why\n\nx()"));
         assert!(!speaks("// TAG: why\na {\n}\nx()"));
         assert!(!speaks("// why: TAG: of another\nx()"));

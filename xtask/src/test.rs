@@ -25,7 +25,8 @@ pub fn run(flags: &Test) -> Result<()> {
         let cmd = workspace.cargo().args(["test", "--quiet", "--doc", "-p", &krate.name]);
         failures.keep(cmd.arg("--all-features").run());
         if krate.examples > 0 {
-            failures.keep(examples(&workspace, krate));
+            let built = examples(&workspace, krate, &mut failures);
+            failures.keep(built);
         }
     }
     let packages: Vec<&str> = if flags.crates.is_empty() {
@@ -42,8 +43,7 @@ pub fn run(flags: &Test) -> Result<()> {
 ///
 /// They are started here rather than by `cargo run`, whose child would outlive it when the time is
 /// up.
-fn examples(workspace: &Workspace, krate: &Crate) -> Result<()> {
-    let mut failures = Failures::default();
+fn examples(workspace: &Workspace, krate: &Crate, failures: &mut Failures) -> Result<()> {
     let build = ["build", "--quiet", "--examples", "--all-features", "-p", &krate.name];
     let build = workspace.cargo().args(build);
     build.show();
@@ -59,7 +59,7 @@ fn examples(workspace: &Workspace, krate: &Crate) -> Result<()> {
             failures.keep(Err(anyhow!("`{shown}` failed: {how}")));
         }
     }
-    failures.finish()
+    Ok(())
 }
 
 fn closing_run(workspace: &Workspace, packages: &[&str]) -> Result<()> {

@@ -11,6 +11,7 @@ use std::fs;
 
 use anyhow::{Context, Result, bail};
 
+use crate::cmd::counted;
 use crate::mutants;
 use crate::rust::Source;
 use crate::workspace::{Crate, Workspace};
@@ -30,8 +31,8 @@ pub fn run() -> Result<()> {
         }
     }
     match findings.len() {
-        0 => println!("tidy: {} crates, nothing found", workspace.crates.len()),
-        n => bail!("tidy found {n} things"),
+        0 => println!("tidy: {}, nothing found", counted(workspace.crates.len(), "crate")),
+        n => bail!("tidy found {}", counted(n, "thing")),
     }
     Ok(())
 }

@@ -64,7 +64,7 @@ fn weights_never_exceed_the_limit() {
 /// bug 98033). The heavy holder sees what *both* did, though it took the permits in one step.
 #[test]
 fn two_releases_serve_one_heavy_request() {
-    explore(Explore::All, || {
+    explore(Explore::Preemptions(3), || {
         let sem = Arc::new(Semaphore::new(2));
         let ledgers = [Ledger::new(), Ledger::new()];
         let threads = ledgers.each_ref().map(|ledger| {

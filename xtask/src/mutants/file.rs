@@ -120,7 +120,7 @@ impl Edit {
             _ if find.trim().is_empty() => Err(format!("{file}: the text to find is empty")),
             _ if find == replace => Err(format!("{file}: `{first}` is replaced by itself")),
             1 => Ok(text.replacen(find.as_str(), replace, 1)),
-            n => Err(format!("{file}: `{first}` … occurs {n} times, not once")),
+            n => Err(format!("{file}: what starts with `{first}` occurs {n} times, not once")),
         }
     }
 }
