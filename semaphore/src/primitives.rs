@@ -54,6 +54,7 @@ pub(crate) use parker::{Step, drive};
 mod parker {
     use super::atomic::{AtomicU8, Ordering};
     use super::{Arc, Deadline, cached_parker, hint, spin_deadline, thread};
+    use std::cell::Cell;
     use std::task::{Wake, Waker};
 
     /// What one poll of a wait tells the thread that drives it.
@@ -107,6 +108,10 @@ mod parker {
     pub(crate) struct Parker {
         signal: Arc<Signal>,
         waker: Waker,
+        /// How many spins to leave out before the next one …
+        skip: Cell<u32>,
+        /// … and how many to leave out if that one is in vain again.
+        penalty: Cell<u32>,
     }
 
     #[derive(Debug)]
@@ -140,7 +145,12 @@ mod parker {
         pub(crate) fn new() -> Self {
             let signal =
                 Arc::new(Signal { state: AtomicU8::new(EMPTY), thread: thread::current() });
-            Self { waker: Waker::from(Arc::clone(&signal)), signal }
+            Self {
+                waker: Waker::from(Arc::clone(&signal)),
+                signal,
+                skip: Cell::new(0),
+                penalty: Cell::new(0),
+            }
         }
 
         /// Sleeps until woken or until `deadline`; may return early, as any park.
@@ -162,7 +172,23 @@ mod parker {
         }
 
         /// Spins for a wake-up that is expected at once; `true` when it came.
+        ///
+        /// Where it does not come (holders are slow, or wait for the core that is burnt here), a
+        /// thread soon spins once in 64 waits only, until one succeeds.
         fn spin(&self, deadline: Option<&Deadline>) -> bool {
+            const MOST_SKIPPED: u32 = 63;
+            if let Some(left) = self.skip.get().checked_sub(1) {
+                self.skip.set(left);
+                return false;
+            }
+            let came = self.spin_now(deadline);
+            let penalty = if came { 0 } else { (self.penalty.get() * 2 + 1).min(MOST_SKIPPED) };
+            self.penalty.set(penalty);
+            self.skip.set(penalty);
+            came
+        }
+
+        fn spin_now(&self, deadline: Option<&Deadline>) -> bool {
             /// A clock costs as much as one of these rounds, so it is read once for many.
             const ROUNDS: u32 = 32;
             let Some(end) = spin_deadline(deadline) else { return false };

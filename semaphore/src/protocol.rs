@@ -32,29 +32,15 @@ impl Semaphore {
     /// P1, the open road: nobody waits and the permits are there.
     #[inline]
     pub(crate) fn take_unasked(&self, need: Need) -> Option<usize> {
-        let word = Word(peek(&self.word));
-        let weight = word.take_unasked(need)?;
-        if self.swap_word(word, weight) { Some(weight) } else { self.take_contended(need) }
-    }
-
-    /// The same after an exchange that failed: somebody else is at the word right now.
-    ///
-    /// Leaving it to them for a moment, rather than trying again at once, lets each side run
-    /// several operations before the cache line moves: two threads on two cores get through
-    /// twice as many, four times where the machine is busy.
-    #[cold]
-    fn take_contended(&self, need: Need) -> Option<usize> {
-        const FIRST: u32 = 8;
-        const MOST: u32 = 64;
-        let mut rounds = FIRST;
+        let mut tries = 0;
         loop {
-            spin(rounds);
-            rounds = (rounds * 2).min(MOST);
             let word = Word(peek(&self.word));
             let weight = word.take_unasked(need)?;
             if self.swap_word(word, weight) {
                 return Some(weight);
             }
+            stand_aside(tries);
+            tries += 1;
         }
     }
 
@@ -347,6 +333,17 @@ impl Semaphore {
         // ORDERING: Relaxed: for reports, and for CLOSED under the lock, which guards it.
         Word(self.word.load(Ordering::Relaxed))
     }
+}
+
+/// After an exchange that failed: somebody else is at the word right now.
+///
+/// Leaving it to them for a moment, rather than trying again at once, lets each side run several
+/// operations before the cache line moves: two threads on two cores get through twice as many.
+#[cold]
+fn stand_aside(tries: u32) {
+    const FIRST: u32 = 8;
+    const DOUBLINGS: u32 = 3;
+    spin(FIRST << tries.min(DOUBLINGS));
 }
 
 fn try_error(error: AcquireError) -> TryAcquireError {

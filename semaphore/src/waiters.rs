@@ -10,6 +10,7 @@
 //! [`WakeBatch::wake_all`] when it has left the lock.
 
 use std::any::Any;
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
 
@@ -18,7 +19,18 @@ const NIL: usize = usize::MAX;
 
 /// A place in the queue. Neither `Clone` nor `Copy`: one wait holds it, and gives it back.
 #[derive(Debug)]
-pub(crate) struct Ticket(usize);
+pub(crate) struct Ticket(NonZeroUsize);
+
+impl Ticket {
+    /// One more than the index: a wait without a ticket is no larger than one with.
+    fn of(index: usize) -> Self {
+        Self(NonZeroUsize::MIN.saturating_add(index))
+    }
+
+    fn index(&self) -> usize {
+        self.0.get() - 1
+    }
+}
 
 /// Requests of type `R` in the order of their arrival, each to be settled with an `O`.
 #[derive(Debug)]
@@ -106,7 +118,7 @@ impl<R, O> Waiters<R, O> {
         }
         self.tail = index;
         self.queued += 1;
-        Ticket(index)
+        Ticket::of(index)
     }
 
     /// Settles the request that came first and gives its waker, which is to be woken.
@@ -134,7 +146,7 @@ impl<R, O> Waiters<R, O> {
 
     /// How it stands with a ticket, seen by a task that `waker` would wake.
     pub(crate) fn progress(&self, ticket: &Ticket, waker: &Waker) -> Progress {
-        match &self.nodes[ticket.0].slot {
+        match &self.nodes[ticket.index()].slot {
             Slot::Settled(_) => Progress::Settled,
             Slot::Queued { waker: kept, .. } if kept.will_wake(waker) => Progress::Queued,
             Slot::Queued { .. } => Progress::StaleWaker,
@@ -145,7 +157,7 @@ impl<R, O> Waiters<R, O> {
     /// Puts another waker in the place of the one that is kept, and gives back the one that is
     /// no longer needed: the old one, or `waker` itself if the request is settled by now.
     pub(crate) fn replace_waker(&mut self, ticket: &Ticket, waker: Waker) -> Waker {
-        match &mut self.nodes[ticket.0].slot {
+        match &mut self.nodes[ticket.index()].slot {
             Slot::Queued { waker: kept, .. } => std::mem::replace(kept, waker),
             Slot::Free | Slot::Settled(_) => waker,
         }
@@ -154,7 +166,7 @@ impl<R, O> Waiters<R, O> {
     /// Takes the outcome, and the ticket with it, if the request is settled.
     pub(crate) fn leave_settled(&mut self, ticket: &mut Option<Ticket>) -> Option<O> {
         let held = ticket.take()?;
-        if let Slot::Settled(_) = &self.nodes[held.0].slot {
+        if let Slot::Settled(_) = &self.nodes[held.index()].slot {
             if let Left::Settled(outcome) = self.leave(held) {
                 return Some(outcome);
             }
@@ -166,7 +178,7 @@ impl<R, O> Waiters<R, O> {
 
     /// Ends a wait: its node is free afterwards.
     pub(crate) fn leave(&mut self, ticket: Ticket) -> Left<O> {
-        let Ticket(index) = ticket;
+        let index = ticket.index();
         let left = match std::mem::replace(&mut self.nodes[index].slot, Slot::Free) {
             Slot::Queued { waker, .. } => {
                 self.unlink(index);

@@ -68,7 +68,8 @@ fn storms<'g, A: Await>(gate: &'g A, mut held: A::Permit<'g>, quota: &Quota, alo
             }
         }
         drop(held);
-        held = given.unwrap_or_else(|| poll_to_the_end(&mut requests[STAYS], &mut context));
+        let granted = given.unwrap_or_else(|| poll_to_the_end(&mut requests[STAYS], &mut context));
+        held = A::permit(granted);
         requests[STAYS].set(None);
         done += 1;
     }

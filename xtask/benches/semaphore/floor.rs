@@ -59,8 +59,15 @@ impl Wait for Floor {
 }
 
 impl Await for Floor {
+    type Granted<'a> = Permit<'a>;
+
     #[inline]
     fn acquire(&self, n: usize) -> impl Future<Output = Permit<'_>> + Send {
         ready(self.wait(n))
+    }
+
+    #[inline]
+    fn permit<'a>(granted: Self::Granted<'a>) -> Self::Permit<'a> {
+        granted
     }
 }

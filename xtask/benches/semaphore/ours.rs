@@ -1,6 +1,6 @@
 use crate::harness::{Role, Subject};
 use crate::subject::{Await, Gate, Resize, Wait};
-use lockgate_semaphore::{Permit, Semaphore};
+use lockgate_semaphore::{AcquireError, Permit, Semaphore};
 use std::future::Future;
 
 pub struct Ours(Semaphore);
@@ -36,10 +36,16 @@ impl Wait for Ours {
 }
 
 impl Await for Ours {
+    type Granted<'a> = Result<Self::Permit<'a>, AcquireError>;
+
     #[inline]
-    fn acquire(&self, n: usize) -> impl Future<Output = Self::Permit<'_>> + Send {
-        let wait = self.0.acquire(n);
-        async move { wait.await.expect("never closed") }
+    fn acquire(&self, n: usize) -> impl Future<Output = Self::Granted<'_>> + Send {
+        self.0.acquire(n)
+    }
+
+    #[inline]
+    fn permit<'a>(granted: Self::Granted<'a>) -> Self::Permit<'a> {
+        granted.expect("never closed")
     }
 }
 

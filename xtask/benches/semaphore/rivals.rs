@@ -49,10 +49,16 @@ impl Wait for Tokio {
 }
 
 impl Await for Tokio {
+    type Granted<'a> = Result<Self::Permit<'a>, tokio::sync::AcquireError>;
+
     #[inline]
-    fn acquire(&self, n: usize) -> impl Future<Output = Self::Permit<'_>> + Send {
-        let wait = self.0.acquire_many(narrow(n));
-        async move { wait.await.expect("never closed") }
+    fn acquire(&self, n: usize) -> impl Future<Output = Self::Granted<'_>> + Send {
+        self.0.acquire_many(narrow(n))
+    }
+
+    #[inline]
+    fn permit<'a>(granted: Self::Granted<'a>) -> Self::Permit<'a> {
+        granted.expect("never closed")
     }
 }
 
@@ -92,9 +98,16 @@ impl Gate for Asyncband {
 }
 
 impl Await for Asyncband {
+    type Granted<'a> = Self::Permit<'a>;
+
     #[inline]
-    fn acquire(&self, n: usize) -> impl Future<Output = Self::Permit<'_>> + Send {
+    fn acquire(&self, n: usize) -> impl Future<Output = Self::Granted<'_>> + Send {
         self.0.acquire(n)
+    }
+
+    #[inline]
+    fn permit<'a>(granted: Self::Granted<'a>) -> Self::Permit<'a> {
+        granted
     }
 }
 
@@ -134,10 +147,17 @@ impl Wait for AsyncLock {
 }
 
 impl Await for AsyncLock {
+    type Granted<'a> = Self::Permit<'a>;
+
     #[inline]
-    fn acquire(&self, n: usize) -> impl Future<Output = Self::Permit<'_>> + Send {
+    fn acquire(&self, n: usize) -> impl Future<Output = Self::Granted<'_>> + Send {
         assert_eq!(n, 1, "async-lock has no weights");
         self.0.acquire()
+    }
+
+    #[inline]
+    fn permit<'a>(granted: Self::Granted<'a>) -> Self::Permit<'a> {
+        granted
     }
 }
 

@@ -26,8 +26,18 @@ pub trait Wait: Gate {
 }
 
 /// A task waits.
+///
+/// Each gives the very future that its users await, and what that future gives: an `async` block
+/// around it, to unwrap the permit, would cost as much again where nothing has to wait.
 pub trait Await: Gate {
-    fn acquire(&self, n: usize) -> impl Future<Output = Self::Permit<'_>> + Send;
+    /// A permit, or a result with one.
+    type Granted<'a>
+    where
+        Self: 'a;
+
+    fn acquire(&self, n: usize) -> impl Future<Output = Self::Granted<'_>> + Send;
+
+    fn permit<'a>(granted: Self::Granted<'a>) -> Self::Permit<'a>;
 }
 
 pub trait Resize: Gate {
@@ -69,7 +79,7 @@ impl<A: Gate + Named> Gate for BlockOn<A> {
 impl<A: Await + Named> Wait for BlockOn<A> {
     #[inline]
     fn wait(&self, n: usize) -> Self::Permit<'_> {
-        block_on(self.0.acquire(n))
+        A::permit(block_on(self.0.acquire(n)))
     }
 }
 

@@ -71,7 +71,7 @@ async fn drive<A: Await>(shared: Arc<Shared<A>>, tasks: usize) -> Duration {
 async fn take<A: Await>(shared: Arc<Shared<A>>) {
     let mut done = 0;
     while shared.quota.take() > 0 {
-        let permit = shared.gate.0.acquire(1).await;
+        let permit = A::permit(shared.gate.0.acquire(1).await);
         let others = shared.holders.0.fetch_add(1, Ordering::Relaxed);
         assert!(others < shared.permits, "{}: more holders than permits", A::NAME);
         task::yield_now().await;

@@ -59,7 +59,7 @@ fn await_pairs<A: Await>() -> impl FnMut(u64) -> Sample {
         let time = runtime.block_on(async {
             let start = Instant::now();
             for _ in 0..ops {
-                let _permit = black_box(&gate).acquire(1).await;
+                let _permit = A::permit(black_box(&gate).acquire(1).await);
             }
             start.elapsed()
         });
