@@ -10,6 +10,7 @@ use crate::primitives::{Arc, Mutex, const_fn};
 use crate::state::{CLOSED, Line, MAX_PERMITS, Need, Word};
 use crate::waiters::WakeBatch;
 use std::fmt;
+use std::ops::Deref;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 /// A weighted, FIFO-fair semaphore on which threads and async tasks wait in one queue.
@@ -38,7 +39,24 @@ pub struct Semaphore {
     /// Written with the line locked; a read outside the lock is a snapshot.
     pub(crate) limit: AtomicUsize,
     pub(crate) max_waiters: usize,
-    pub(crate) line: Mutex<Line>,
+    pub(crate) line: Apart<Mutex<Line>>,
+}
+
+/// On cache lines of its own.
+///
+/// Where everybody waits, permits go from hand to hand and the word stays as it is: a look at it
+/// costs nothing, unless it lies beside the lock, which everybody writes.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(crate) struct Apart<T>(T);
+
+impl<T> Deref for Apart<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.0
+    }
 }
 
 // No user code runs under the lock and no operation leaves the word and the line apart, so what
@@ -97,7 +115,7 @@ impl Semaphore {
                 word: AtomicIsize::new(Word::open(permits).0),
                 limit: AtomicUsize::new(permits),
                 max_waiters,
-                line: Mutex::new(Line::new()),
+                line: Apart(Mutex::new(Line::new())),
             }
         }
     }
