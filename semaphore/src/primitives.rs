@@ -39,6 +39,13 @@ macro_rules! const_fn {
 }
 pub(crate) use const_fn;
 
+/// A relaxed load whose value is only a hint.
+#[inline]
+pub(crate) fn peek(word: &atomic::AtomicIsize) -> isize {
+    // ORDERING: Relaxed: a hint; whoever acts on it confirms it by a read-modify-write.
+    word.load(atomic::Ordering::Relaxed)
+}
+
 #[cfg(feature = "sync")]
 pub(crate) use parker::{Step, drive};
 
@@ -211,13 +218,15 @@ mod parker {
 #[cfg(not(all(test, lockgate_loom)))]
 mod real {
     #[cfg(feature = "sync")]
-    pub(crate) use parking_lot::MutexGuard;
+    pub(crate) use parking_lot::{Mutex as Inner, MutexGuard};
     pub(crate) use std::hint;
     #[cfg(not(feature = "sync"))]
-    pub(crate) use std::sync::MutexGuard;
+    pub(crate) use std::sync::{Mutex as Inner, MutexGuard};
     use std::time::{Duration, Instant};
 
     pub(crate) mod atomic {
+        /// What a test writes to see whether it is seen: the same everywhere but in a model.
+        pub(crate) use std::sync::atomic::AtomicUsize as Witness;
         pub(crate) use std::sync::atomic::{
             AtomicBool, AtomicIsize, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence,
         };
@@ -237,13 +246,6 @@ mod real {
         }
     }
 
-    /// A relaxed load whose value is only a hint.
-    #[inline]
-    pub(crate) fn peek(word: &atomic::AtomicIsize) -> isize {
-        // ORDERING: Relaxed: a hint; whoever acts on it confirms it by a read-modify-write.
-        word.load(atomic::Ordering::Relaxed)
-    }
-
     /// Stays off a contended cache line for `rounds` turns.
     pub(crate) fn spin(rounds: u32) {
         for _ in 0..rounds {
@@ -252,29 +254,19 @@ mod real {
     }
 
     #[derive(Debug, Default)]
-    pub(crate) struct Mutex<T> {
-        #[cfg(feature = "sync")]
-        inner: parking_lot::Mutex<T>,
-        #[cfg(not(feature = "sync"))]
-        inner: std::sync::Mutex<T>,
-    }
+    pub(crate) struct Mutex<T>(Inner<T>);
 
     impl<T> Mutex<T> {
         pub(crate) const fn new(value: T) -> Self {
-            Self {
-                #[cfg(feature = "sync")]
-                inner: parking_lot::Mutex::new(value),
-                #[cfg(not(feature = "sync"))]
-                inner: std::sync::Mutex::new(value),
-            }
+            Self(Inner::new(value))
         }
 
         #[inline]
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
             #[cfg(feature = "sync")]
-            return self.inner.lock();
+            return self.0.lock();
             #[cfg(not(feature = "sync"))]
-            return self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            return self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         }
     }
 
@@ -349,13 +341,45 @@ mod model {
     pub(crate) use loom::hint;
     pub(crate) use loom::sync::Arc as TrackedArc;
     pub(crate) use loom::sync::MutexGuard;
-    use std::sync::atomic::AtomicUsize as RealCounter;
     use std::time::{Duration, Instant};
 
     pub(crate) mod atomic {
-        pub(crate) use loom::sync::atomic::{
-            AtomicBool, AtomicIsize, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence,
-        };
+        pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize as Witness, Ordering, fence};
+        use std::ops::Deref;
+        use std::sync::atomic::AtomicBool as RealFlag;
+
+        pub(super) static LOADS_EXCHANGE: RealFlag = RealFlag::new(false);
+
+        macro_rules! atomics {
+            ($($name:ident $value:ty),*) => {$(
+                #[derive(Debug)]
+                pub(crate) struct $name(loom::sync::atomic::$name);
+
+                impl $name {
+                    pub(crate) fn new(value: $value) -> Self {
+                        Self(loom::sync::atomic::$name::new(value))
+                    }
+
+                    /// LOOM: see [`explore`](super::explore).
+                    pub(crate) fn load(&self, order: Ordering) -> $value {
+                        // ORDERING: Relaxed: it changes between models only.
+                        if !LOADS_EXCHANGE.load(Ordering::Relaxed) {
+                            return self.0.load(order);
+                        }
+                        // Never there, so nothing is ever written.
+                        let no = <$value>::MAX;
+                        self.0.compare_exchange(no, no, order, order).unwrap_or_else(|is| is)
+                    }
+                }
+
+                impl Deref for $name {
+                    type Target = loom::sync::atomic::$name;
+
+                    fn deref(&self) -> &Self::Target { &self.0 }
+                }
+            )*};
+        }
+        atomics!(AtomicIsize isize, AtomicU8 u8, AtomicU64 u64, AtomicUsize usize);
     }
 
     pub(crate) mod thread {
@@ -364,13 +388,6 @@ mod model {
 
     pub(crate) mod future {
         pub(crate) use loom::future::block_on;
-    }
-
-    /// LOOM: loom remembers one last access to an atomic, so a load right before a thread's own
-    /// read-modify-write hides from it that another thread loaded earlier, and schedules go
-    /// unexplored. A read-modify-write that changes nothing is seen.
-    pub(crate) fn peek(word: &atomic::AtomicIsize) -> isize {
-        word.fetch_or(0, atomic::Ordering::Relaxed)
     }
 
     /// LOOM: standing aside is no step of any algorithm.
@@ -466,32 +483,43 @@ mod model {
 
     /// Runs a model and prints the one line that `cargo xtask loom` reads. loom itself is silent
     /// about how much it explored, and passes when its time is up.
+    ///
+    /// Each model runs twice. To know which orders of operations are worth trying, loom remembers
+    /// only the last access to an atomic: a load by A is forgotten when B loads, and that B's next
+    /// write might come before A's load is never tried, silently. So in the second run a load is an
+    /// exchange that fails, which loom does not overlook; in the first it is a load, which may find
+    /// an old value. The loads of a `Witness`, which tells whether something is seen, stay loads.
     #[allow(clippy::print_stdout, reason = "the line that the runner of models reads")]
     #[allow(clippy::disallowed_methods, reason = "outside the model, where time is real")]
     pub(crate) fn explore(how: Explore, model: impl Fn() + Sync + Send + 'static) {
-        const DEEP_FOR: Duration = Duration::from_secs(300);
-        let mut builder = loom::model::Builder::new();
+        const DEEP_FOR: Duration = Duration::from_secs(150);
         let deep = std::env::var_os("LOCKGATE_LOOM_DEEP").is_some();
-        builder.preemption_bound = match how {
+        let bound = match how {
             Explore::Preemptions(bound) if !deep => Some(bound),
             _ => None,
         };
-        builder.max_duration = deep.then_some(DEEP_FOR);
-        let iterations = std::sync::Arc::new(RealCounter::new(0));
-        let counter = std::sync::Arc::clone(&iterations);
+        let counted = std::sync::Arc::new((std::sync::Mutex::new(0_u64), model));
         let start = Instant::now();
-        builder.check(move || {
-            // ORDERING: Relaxed: a statistic outside the model.
-            counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            model();
-        });
-        let elapsed = start.elapsed();
+        let mut truncated = false;
+        for loads_exchange in [false, true] {
+            // ORDERING: Relaxed: no model runs now.
+            atomic::LOADS_EXCHANGE.store(loads_exchange, atomic::Ordering::Relaxed);
+            let mut builder = loom::model::Builder::new();
+            builder.preemption_bound = bound;
+            builder.max_duration = deep.then_some(DEEP_FOR);
+            let counted = std::sync::Arc::clone(&counted);
+            let start = Instant::now();
+            builder.check(move || {
+                *counted.0.lock().unwrap() += 1;
+                (counted.1)();
+            });
+            truncated |= deep && start.elapsed() >= DEEP_FOR;
+        }
         println!(
-            "lockgate-model iterations={} bound={} truncated={} ms={}",
-            iterations.load(std::sync::atomic::Ordering::Relaxed),
-            builder.preemption_bound.map_or_else(|| "none".into(), |bound| bound.to_string()),
-            builder.max_duration.is_some_and(|most| elapsed >= most),
-            elapsed.as_millis(),
+            "lockgate-model iterations={} bound={} truncated={truncated} ms={}",
+            counted.0.lock().unwrap(),
+            bound.map_or_else(|| "none".into(), |bound| bound.to_string()),
+            start.elapsed().as_millis(),
         );
     }
 }

@@ -176,19 +176,19 @@ fn full_queue_meets_a_leave() {
     });
 }
 
-/// No place in line at all: the refusal sets the mark and takes it back while the only permit is
-/// released. It is neither lost nor is the mark left.
+/// No place in line at all: the refusal sets the mark and takes it back while a permit is released.
+/// The permit is not lost and the mark not left.
 #[test]
 fn refusal_without_a_line_meets_a_release() {
     explore(Explore::All, || {
-        let sem = Arc::new(Semaphore::builder(1).max_waiters(0).build().unwrap());
-        let held = sem.try_acquire_owned(1).unwrap();
+        let sem = Arc::new(Semaphore::builder(2).max_waiters(0).build().unwrap());
+        let [kept, held] = [(); 2].map(|()| sem.try_acquire_owned(1).unwrap());
         let releaser = thread::spawn(move || drop(held));
-        match sem.acquire(1).wait() {
-            Ok(permit) => drop(permit),
-            Err(error) => assert_eq!(error, AcquireError::QueueFull { max_waiters: 0 }),
-        }
+        let error = sem.acquire(2).wait().unwrap_err();
+        assert_eq!(error, AcquireError::QueueFull { max_waiters: 0 });
         releaser.join().unwrap();
-        assert_at_rest(&sem, 1);
+        assert_eq!((sem.available(), sem.snapshot().has_waiters()), (1, false));
+        drop(kept);
+        assert_at_rest(&sem, 2);
     });
 }

@@ -8,7 +8,7 @@ use crate::{AcquireError, Semaphore};
 /// The debt is paid before anybody gets a permit, and then the request is served.
 #[test]
 fn shrink_meets_release_and_acquire() {
-    explore(Explore::Preemptions(3), || {
+    explore(Explore::All, || {
         let sem = Arc::new(Semaphore::new(2));
         let held = sem.try_acquire_owned(2).unwrap();
         let releaser = thread::spawn(move || drop(held));

@@ -2,7 +2,7 @@
 //! and what has to hold at the end.
 
 use crate::primitives::Arc;
-use crate::primitives::atomic::{AtomicUsize, Ordering};
+use crate::primitives::atomic::{AtomicUsize, Ordering, Witness};
 use crate::state::Word;
 use crate::{Acquire, AcquireOwned, IdleOwned, Semaphore};
 use std::future::Future;
@@ -76,11 +76,11 @@ fn assert_word_at_rest(sem: &Semaphore, word: Word, limit: usize) {
 ///
 /// An entry is a load and a store instead of an addition, so one is lost if two holders meet or
 /// if a holder does not see what the one before it did: this shows exclusion and ordering alike.
-pub(super) struct Ledger(AtomicUsize);
+pub(super) struct Ledger(Witness);
 
 impl Ledger {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicUsize::new(0)))
+        Arc::new(Self(Witness::new(0)))
     }
 
     pub(super) fn enter(&self) {
