@@ -13,7 +13,8 @@ use std::task::Waker;
 #[cfg(feature = "sync")]
 use {
     crate::error::AcquireTimeoutError,
-    crate::primitives::{Deadline, Step, drive},
+    crate::parker::{Step, drive},
+    crate::primitives::Deadline,
     std::time::{Duration, Instant},
 };
 #[cfg(feature = "async")]
