@@ -216,7 +216,7 @@ impl Semaphore {
     /// A wait for `n` permits, all at once and in the order of arrival.
     ///
     /// Nothing happens before it is waited for or polled. A thread calls
-    /// [`.wait()`](Acquire::wait), a task `.await`s. What it costs others, it costs only while
+    /// `.wait()`, a task `.await`s. What it costs others, it costs only while
     /// it waits: see [`Acquire`].
     ///
     /// # Errors
@@ -260,7 +260,8 @@ impl Semaphore {
     /// A wait for `min` permits that takes what is free at the grant, up to `max`.
     ///
     /// The primitive of batches: one wait, one grant, and [`Permit::weight`] tells for how many
-    /// items. It stands in line like any request of weight `min`.
+    /// items. It stands in line like any request of weight `min`; with a `min` of 0 it never
+    /// waits, and gets nothing while others do.
     ///
     /// # Errors
     ///
@@ -370,8 +371,7 @@ impl Semaphore {
     /// Growing grants what now fits. Shrinking takes free permits first; what is held stays
     /// held, and the rest is a debt that releases pay off: [`available`](Self::available) is 0
     /// until then. Queued requests that are larger than the new limit fail with
-    /// [`ExceedsLimit`](AcquireError::ExceedsLimit). Does nothing to a closed semaphore's being
-    /// closed.
+    /// [`ExceedsLimit`](AcquireError::ExceedsLimit). A closed semaphore stays closed.
     ///
     /// # Errors
     ///
