@@ -215,9 +215,8 @@ impl Semaphore {
 
     /// A wait for `n` permits, all at once and in the order of arrival.
     ///
-    /// Nothing happens before it is waited for or polled. A thread calls
-    /// `.wait()`, a task `.await`s. What it costs others, it costs only while
-    /// it waits: see [`Acquire`].
+    /// Nothing happens before it is waited for or polled. A thread calls `.wait()`, a task
+    /// `.await`s; [`Acquire`] tells of a trap.
     ///
     /// # Errors
     ///
