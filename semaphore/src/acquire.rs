@@ -13,7 +13,8 @@ use std::task::Waker;
 #[cfg(feature = "sync")]
 use {
     crate::error::AcquireTimeoutError,
-    crate::primitives::{Deadline, Step, drive},
+    crate::parker::{Step, drive},
+    crate::primitives::Deadline,
     std::time::{Duration, Instant},
 };
 #[cfg(feature = "async")]
@@ -148,8 +149,8 @@ impl<S: Deref<Target = Semaphore>> Acquire<S> {
 
     /// [`wait`](Self::wait), but for no longer than until `deadline`.
     ///
-    /// The deadline is looked at on entry: if it has passed, it wins over permits that are free.
-    /// Afterwards a grant that was made wins over it.
+    /// The deadline is looked at on entry: if it has passed, it wins over all else, permits that
+    /// are free and a semaphore that is closed. Afterwards a grant that was made wins over it.
     ///
     /// # Errors
     ///

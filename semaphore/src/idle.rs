@@ -10,7 +10,8 @@ use std::task::Waker;
 #[cfg(feature = "sync")]
 use {
     crate::error::IdleTimeoutError,
-    crate::primitives::{Deadline, Step, drive},
+    crate::parker::{Step, drive},
+    crate::primitives::Deadline,
     std::time::{Duration, Instant},
 };
 #[cfg(feature = "async")]

@@ -126,6 +126,8 @@ mod builder;
 mod cores;
 mod error;
 mod idle;
+#[cfg(feature = "sync")]
+mod parker;
 mod permit;
 mod primitives;
 mod protocol;

@@ -111,7 +111,8 @@ impl<S: Deref<Target = Semaphore>> Permit<S> {
     ///
     /// Queued requests that are larger than the new limit fail with
     /// [`ExceedsLimit`](crate::AcquireError::ExceedsLimit).
-    /// [`set_limit`](Semaphore::set_limit) raises the limit again.
+    /// [`set_limit`](Semaphore::set_limit) raises the limit again. Forgetting stops at a limit of 0,
+    /// under which every request for a permit fails so.
     ///
     /// # Examples
     ///

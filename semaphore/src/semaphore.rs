@@ -10,6 +10,7 @@ use crate::primitives::{Arc, Mutex, const_fn};
 use crate::state::{CLOSED, Line, MAX_PERMITS, Need, Word};
 use crate::waiters::WakeBatch;
 use std::fmt;
+use std::ops::Deref;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 /// A weighted, FIFO-fair semaphore on which threads and async tasks wait in one queue.
@@ -38,7 +39,24 @@ pub struct Semaphore {
     /// Written with the line locked; a read outside the lock is a snapshot.
     pub(crate) limit: AtomicUsize,
     pub(crate) max_waiters: usize,
-    pub(crate) line: Mutex<Line>,
+    pub(crate) line: Apart<Mutex<Line>>,
+}
+
+/// On cache lines of its own.
+///
+/// Where everybody waits, permits go from hand to hand and the word stays as it is: a look at it
+/// costs nothing, unless it lies beside the lock, which everybody writes.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(crate) struct Apart<T>(T);
+
+impl<T> Deref for Apart<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.0
+    }
 }
 
 // No user code runs under the lock and no operation leaves the word and the line apart, so what
@@ -97,7 +115,7 @@ impl Semaphore {
                 word: AtomicIsize::new(Word::open(permits).0),
                 limit: AtomicUsize::new(permits),
                 max_waiters,
-                line: Mutex::new(Line::new()),
+                line: Apart(Mutex::new(Line::new())),
             }
         }
     }
@@ -197,9 +215,8 @@ impl Semaphore {
 
     /// A wait for `n` permits, all at once and in the order of arrival.
     ///
-    /// Nothing happens before it is waited for or polled. A thread calls
-    /// [`.wait()`](Acquire::wait), a task `.await`s. What it costs others, it costs only while
-    /// it waits: see [`Acquire`].
+    /// Nothing happens before it is waited for or polled. A thread calls `.wait()`, a task
+    /// `.await`s; [`Acquire`] tells of a trap.
     ///
     /// # Errors
     ///
@@ -242,7 +259,8 @@ impl Semaphore {
     /// A wait for `min` permits that takes what is free at the grant, up to `max`.
     ///
     /// The primitive of batches: one wait, one grant, and [`Permit::weight`] tells for how many
-    /// items. It stands in line like any request of weight `min`.
+    /// items. It stands in line like any request of weight `min`; with a `min` of 0 it never
+    /// waits, and gets nothing while others do.
     ///
     /// # Errors
     ///
@@ -352,8 +370,7 @@ impl Semaphore {
     /// Growing grants what now fits. Shrinking takes free permits first; what is held stays
     /// held, and the rest is a debt that releases pay off: [`available`](Self::available) is 0
     /// until then. Queued requests that are larger than the new limit fail with
-    /// [`ExceedsLimit`](AcquireError::ExceedsLimit). Does nothing to a closed semaphore's being
-    /// closed.
+    /// [`ExceedsLimit`](AcquireError::ExceedsLimit). A closed semaphore stays closed.
     ///
     /// # Errors
     ///

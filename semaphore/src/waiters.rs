@@ -43,7 +43,9 @@ pub(crate) struct Waiters<R, O> {
     queued: usize,
 }
 
+/// A cache line: neighbours are other threads' business.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Node<R, O> {
     slot: Slot<R, O>,
     prev: usize,

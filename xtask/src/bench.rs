@@ -25,9 +25,6 @@ use crate::flags::Bench;
 use crate::workspace::Workspace;
 
 pub fn run(flags: &Bench) -> Result<()> {
-    if flags.go {
-        bail!("the Go originals cannot be measured yet");
-    }
     let workspace = Workspace::load()?;
     let xtask = workspace.root.join("xtask");
     let benches = select(&workspace, &xtask.join("benches"), &flags.crates)?;

@@ -193,7 +193,7 @@ fn package(_: &Workspace) -> Result<Done> {
 }
 
 fn smoke() -> Result<()> {
-    bench::run(&Bench { crates: vec![], quick: false, save: false, go: false, smoke: true })
+    bench::run(&Bench { crates: vec![], quick: false, save: false, smoke: true })
 }
 
 fn tested() -> Result<()> {

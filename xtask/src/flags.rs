@@ -37,11 +37,8 @@ xflags::xflags! {
             /// Fewer rounds: a first impression in a minute, not a figure to publish.
             optional --quick
 
-            /// Keeps the results as the reference for later runs.
+            /// Keeps a copy of the results under target/bench/saved/.
             optional --save
-
-            /// Runs the Go originals beside ours, where Go is installed.
-            optional --go
 
             /// Asserts every workload's answer and measures nothing.
             optional --smoke

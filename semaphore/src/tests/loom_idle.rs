@@ -192,6 +192,8 @@ fn idle_for_a_moment_ends_the_wait() {
         if newcomer.is_some() {
             // It got the only permit, which was held when the wait began: it came back between.
             ready(idler);
+        } else {
+            drop(idler);
         }
         drop(newcomer);
         assert_at_rest(&sem, 1);

@@ -5,9 +5,11 @@ use std::path::Path;
 
 use crate::workspace::{Crate, Workspace};
 
-/// The crate that holds the one real `primitives.rs`.
-const HOME_OF_PRIMITIVES: &str = "semaphore";
+/// The crate that holds the one real file of what all crates share.
+const HOME: &str = "semaphore";
 const PRIMITIVES: &str = "src/primitives.rs";
+/// Every crate links the first, those that have threads wait all of them.
+const SHARED: [&str; 3] = [PRIMITIVES, "src/parker.rs", "src/cores.rs"];
 
 const REQUIRED: [&str; 7] = [
     "README.md",
@@ -29,12 +31,14 @@ pub fn check(workspace: &Workspace, krate: &Crate) -> Vec<(String, String)> {
         let absent = !krate.dir.join(file).exists();
         add(file, absent.then(|| "is missing; every crate has one".to_owned()));
     }
-    let primitives = krate.dir.join(PRIMITIVES);
-    if krate.folder != HOME_OF_PRIMITIVES {
-        let real = format!("../../{HOME_OF_PRIMITIVES}/{PRIMITIVES}");
-        add(PRIMITIVES, unlinked(&primitives, &real));
-    } else if primitives.is_symlink() {
-        add(PRIMITIVES, Some("is a link; the one real file is here".to_owned()));
+    for shared in SHARED {
+        let file = krate.dir.join(shared);
+        if krate.folder == HOME {
+            let problem = "is a link; the one real file is here".to_owned();
+            add(shared, file.is_symlink().then_some(problem));
+        } else if shared == PRIMITIVES || file.exists() {
+            add(shared, unlinked(&file, &format!("../../{HOME}/{shared}")));
+        }
     }
     for license in ["LICENSE-MIT", "LICENSE-APACHE"] {
         add(license, unlinked(&krate.dir.join(license), &format!("../{license}")));
