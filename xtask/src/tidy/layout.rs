@@ -8,8 +8,8 @@ use crate::workspace::{Crate, Workspace};
 /// The crate that holds the one real file of what all crates share.
 const HOME: &str = "semaphore";
 const PRIMITIVES: &str = "src/primitives.rs";
-/// Every crate links the first, those that have threads wait all of them.
-const SHARED: [&str; 3] = [PRIMITIVES, "src/parker.rs", "src/cores.rs"];
+/// Every crate links the first, and of the others what it has use for.
+const SHARED: [&str; 4] = [PRIMITIVES, "src/parker.rs", "src/cores.rs", "src/waiters.rs"];
 
 const REQUIRED: [&str; 7] = [
     "README.md",

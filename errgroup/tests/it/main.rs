@@ -1,0 +1,3 @@
+//! The black-box tests: what a user of the crate can rely on.
+//!
+//! No test sleeps to establish a condition.
