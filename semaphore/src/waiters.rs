@@ -278,9 +278,10 @@ impl WakeBatch {
 pub(crate) struct WakePanic(Option<Box<dyn Any + Send>>);
 
 impl WakePanic {
-    fn guard(&mut self, wake: impl FnOnce()) {
-        // The waker is consumed by the call, so nobody can see it in a half-way state.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(wake)) {
+    /// Calls a waker, or whatever else must not keep those after it from being called.
+    pub(crate) fn guard(&mut self, call: impl FnOnce()) {
+        // What is called is consumed by it, so nobody can see it in a half-way state.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
             match self.0 {
                 None => self.0 = Some(payload),
                 // Only the first tells; dropping this one could panic in its turn.

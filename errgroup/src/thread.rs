@@ -1,0 +1,10 @@
+//! Groups of threads: in a [`scope`], whose tasks may borrow, or a [`Group`] of its own.
+
+mod crew;
+mod cx;
+mod group;
+mod scope;
+
+pub use cx::{Cx, Named};
+pub use group::{Group, Joining};
+pub use scope::scope;
