@@ -1,0 +1,14 @@
+//! Groups of tasks: a [`Group`] on a runtime's threads, or a [`scope`] whose tasks may borrow.
+
+mod alone;
+mod crew;
+mod cx;
+mod group;
+mod runner;
+mod scope;
+mod spawn;
+
+pub use cx::{Cx, Named};
+pub use group::{Group, Idle, Joining};
+pub use scope::{LocalScope, Scope, ScopedSpawn, scope, scope_local};
+pub use spawn::Spawn;

@@ -1,0 +1,269 @@
+//! The tasks of a group: how they are started, counted, aborted and waited for.
+
+use super::alone::Alone;
+use super::cx::Cx;
+use super::runner::Runner;
+use crate::builder::Builder;
+use crate::core::{Core, Verdict};
+use crate::error::{TaskId, drop_payload};
+use crate::join::Join;
+use crate::pool::{Job, Place, Pool, Start};
+use crate::primitives::atomic::{AtomicU8, AtomicUsize, Ordering};
+use crate::primitives::{Arc, Mutex};
+use crate::waiters::{Left, Ticket, Waiters, WakeBatch, WakePanic};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::Waker;
+use tokio::runtime::Handle;
+
+/// What a task does, where a runner polls it.
+pub(crate) type Work<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
+
+/// A group of tasks.
+pub(crate) struct Crew<T, E> {
+    pub(crate) core: Core<'static, T, E>,
+    pub(super) mode: Mode<T, E>,
+    /// Not 0 once the group is aborted.
+    aborted: AtomicU8,
+    /// Tasks that wait, each with the waker that an abort needs.
+    waiting: Mutex<Waiters<TaskId, ()>>,
+    runtime: Option<Handle>,
+}
+
+/// How tasks become tasks of the runtime.
+pub(super) enum Mode<T, E> {
+    /// Without a limit each is spawned by itself, and counted.
+    Unlimited(Count),
+    /// With one, jobs are queued, and each runner runs one after the other.
+    Limited(Pool<Work<T, E>>),
+}
+
+impl<T: Send + 'static, E: Send + 'static> Crew<T, E> {
+    pub(crate) fn new<J>(builder: Builder<J>) -> (Arc<Self>, Arc<Verdict<J>>)
+    where
+        J: Join<T, E> + 'static,
+    {
+        let mode = match builder.limit {
+            None => Mode::Unlimited(Count::new()),
+            Some(limit) => Mode::Limited(Pool::new(limit, builder.backlog)),
+        };
+        let (core, verdict) = Core::new(builder);
+        let crew = Self {
+            core,
+            mode,
+            aborted: AtomicU8::new(0),
+            waiting: Mutex::new(Waiters::new()),
+            runtime: Handle::try_current().ok(),
+        };
+        (Arc::new(crew), verdict)
+    }
+
+    /// Starts a task by itself, in a group without a limit.
+    #[inline]
+    pub(super) fn launch<F, Fut>(self: &Arc<Self>, count: &Count, name: Option<Arc<str>>, task: F) -> TaskId
+    where
+        F: FnOnce(Cx<T, E>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let id = TaskId { index: count.enter(), name };
+        let cx = Cx::new(Arc::clone(self), id.clone(), 0);
+        self.hire(Alone::new(Arc::clone(self), id.clone(), async move { task(cx).await }));
+        id
+    }
+
+    /// Starts the runner that is needed.
+    #[inline]
+    pub(super) fn start(self: &Arc<Self>, start: Option<Start>) {
+        if let Some(start) = start {
+            self.hire(Runner::new(Arc::clone(self), start));
+        }
+    }
+
+    fn hire(&self, future: impl Future<Output = ()> + Send + 'static) {
+        match &self.runtime {
+            Some(runtime) => drop(runtime.spawn(future)),
+            None => drop(tokio::spawn(future)),
+        }
+    }
+
+    /// Drops every task as soon as it is not being polled.
+    pub(crate) fn abort(&self) {
+        // ORDERING: Release pairs with the Acquire in `is_aborted`; who registers as waiting
+        // after the wake-ups below looks at it under the same lock.
+        self.aborted.store(1, Ordering::Release);
+        if let Mode::Limited(pool) = &self.mode {
+            // What they capture is the user's, and its drop may panic.
+            for job in pool.purge() {
+                drop_payload(job);
+            }
+        }
+        let mut batch = WakeBatch::default();
+        self.waiting.lock().settle_where(&mut batch, |_| Some(()));
+        let mut panic = WakePanic::default();
+        batch.wake_all(&mut panic);
+        drop_payload(panic);
+    }
+
+    #[inline]
+    pub(super) fn is_aborted(&self) -> bool {
+        // ORDERING: Acquire pairs with the Release in `abort`.
+        self.aborted.load(Ordering::Acquire) != 0
+    }
+
+    /// A task waits, and `waker` is how an abort reaches it. `false` when it is aborted.
+    pub(super) fn wait(&self, ticket: &mut Option<Ticket>, id: &TaskId, waker: &Waker) -> bool {
+        let fresh = waker.clone();
+        let mut waiting = self.waiting.lock();
+        let stale = match ticket {
+            Some(held) => Some(waiting.replace_waker(held, fresh)),
+            None => {
+                *ticket = Some(waiting.push_back(id.clone(), fresh));
+                None
+            }
+        };
+        drop(waiting);
+        drop(stale);
+        !self.is_aborted()
+    }
+
+    /// A task waits no more.
+    pub(super) fn resume(&self, ticket: Ticket) {
+        let left = self.waiting.lock().leave(ticket);
+        if let Left::Queued(waker) = left {
+            drop(waker);
+        }
+    }
+
+    /// Shows every live task that is known by itself: `true` for one that started.
+    pub(crate) fn visit(&self, mut show: impl FnMut(bool, TaskId)) {
+        if let Mode::Limited(pool) = &self.mode {
+            pool.visit(|running, index, name| show(running, TaskId { index, name: name.cloned() }));
+        } else {
+            self.waiting.lock().for_each(|id| show(true, id.clone()));
+        }
+    }
+
+    /// The wait for the moment when no accepted task is left.
+    pub(super) fn poll_quiet(&self, ticket: &mut Option<Ticket>, waker: &Waker) -> Place {
+        match &self.mode {
+            Mode::Unlimited(count) => count.poll_quiet(ticket, waker),
+            Mode::Limited(pool) => pool.poll_quiet(ticket, waker),
+        }
+    }
+
+    pub(super) fn leave_quiet(&self, ticket: Ticket) {
+        match &self.mode {
+            Mode::Unlimited(count) => count.leave_quiet(ticket),
+            Mode::Limited(pool) => pool.leave_quiet(ticket),
+        }
+    }
+}
+
+/// Makes the job once it is accepted.
+pub(super) fn job<T, E>(
+    index: usize,
+    name: Option<Arc<str>>,
+    work: &mut Option<Work<T, E>>,
+) -> Job<Work<T, E>> {
+    match work.take() {
+        Some(work) => Job { index, name, work },
+        None => unreachable!("a job is made once"),
+    }
+}
+
+impl<T, E> fmt::Debug for Crew<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Crew").field("core", &self.core).finish_non_exhaustive()
+    }
+}
+
+/// How many tasks live, and who waits for the last one.
+#[derive(Debug)]
+pub(super) struct Count {
+    /// Twice the number, and `WAITED`.
+    word: AtomicUsize,
+    next_index: AtomicUsize,
+    joiners: Mutex<Waiters<(), ()>>,
+}
+
+/// Somebody waits for the last task. Set under the lock.
+const WAITED: usize = 1;
+const ONE: usize = 2;
+
+impl Count {
+    fn new() -> Self {
+        Self {
+            word: AtomicUsize::new(0),
+            next_index: AtomicUsize::new(0),
+            joiners: Mutex::new(Waiters::new()),
+        }
+    }
+
+    /// One more; its index.
+    #[inline]
+    pub(super) fn enter(&self) -> usize {
+        // ORDERING: Relaxed: it publishes nothing, and who enters from inside is counted itself.
+        self.word.fetch_add(ONE, Ordering::Relaxed);
+        // ORDERING: Relaxed: a number that nobody else gets.
+        self.next_index.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn live(&self) -> usize {
+        // ORDERING: Relaxed: a snapshot.
+        self.word.load(Ordering::Relaxed) / ONE
+    }
+
+    /// One less.
+    #[inline]
+    pub(super) fn exit(&self) {
+        // ORDERING: Release, so that what the task did happens before the join; AcqRel because the
+        // last of them passes on what the others did, by way of the lock.
+        if self.word.fetch_sub(ONE, Ordering::AcqRel) == ONE | WAITED {
+            self.tell_joiners();
+        }
+    }
+
+    #[cold]
+    fn tell_joiners(&self) {
+        let mut batch = WakeBatch::default();
+        let mut joiners = self.joiners.lock();
+        // ORDERING: Relaxed: `exit` has acquired, and the lock passes it on.
+        self.word.fetch_and(!WAITED, Ordering::Relaxed);
+        joiners.settle_where(&mut batch, |()| Some(()));
+        drop(joiners);
+        let mut panic = WakePanic::default();
+        batch.wake_all(&mut panic);
+        // Nobody is here to take it: the hook has told of it.
+        drop_payload(panic);
+    }
+
+    fn poll_quiet(&self, ticket: &mut Option<Ticket>, waker: &Waker) -> Place {
+        let fresh = waker.clone();
+        let mut joiners = self.joiners.lock();
+        if let Some(held) = ticket.as_ref() {
+            let stale = joiners.replace_waker(held, fresh);
+            let settled = joiners.leave_settled(ticket).is_some();
+            drop(joiners);
+            drop(stale);
+            return if settled { Place::Ready } else { Place::Queued };
+        }
+        // ORDERING: AcqRel: an Acquire of what the tasks released, where none is left. One
+        // operation announces the wait and looks: the last `exit` comes before it and is seen,
+        // or after it and sees WAITED.
+        if self.word.fetch_or(WAITED, Ordering::AcqRel) < ONE {
+            // ORDERING: Relaxed: under the lock, where nobody else waits or is about to tell.
+            self.word.fetch_and(!WAITED, Ordering::Relaxed);
+            drop(joiners);
+            drop(fresh);
+            return Place::Ready;
+        }
+        *ticket = Some(joiners.push_back((), fresh));
+        Place::Queued
+    }
+
+    fn leave_quiet(&self, ticket: Ticket) {
+        let left = self.joiners.lock().leave(ticket);
+        drop(left);
+    }
+}
