@@ -2,14 +2,17 @@
 
 mod callback;
 mod cancel;
+mod condvar;
 mod guard;
 mod node;
+#[cfg(any(feature = "sync", feature = "async"))]
 mod run;
 mod slab;
 mod sleep;
 mod wait;
 
 pub use callback::Registration;
+pub use condvar::Condvar;
 pub use guard::DropGuard;
 pub(crate) use node::Node;
 #[cfg(feature = "async")]
@@ -21,6 +24,7 @@ use crate::cause::Cause;
 use crate::error::Cancelled;
 use crate::primitives::{Arc, Deadline};
 use node::Parents;
+use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -155,6 +159,44 @@ impl CancelToken {
         }))
     }
 
+    /// A token that is cancelled with any of these, and may be cancelled on its own: a
+    /// [`child`](Self::child) of several parents.
+    ///
+    /// Its deadline is the earliest of theirs. Of none, or of tokens that are
+    /// [never](Self::never) cancelled, it is a [new](Self::new) root.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use lockgate_errgroup::CancelToken;
+    /// let (shutdown, request) = (CancelToken::new(), CancelToken::new());
+    /// let either = CancelToken::any_of([&shutdown, &request]);
+    /// request.cancel_with("the client went away");
+    /// assert_eq!(either.cause().unwrap().to_string(), "the client went away");
+    /// assert!(!shutdown.is_cancelled());
+    /// ```
+    #[must_use]
+    pub fn any_of<T: Borrow<Self>>(tokens: impl IntoIterator<Item = T>) -> Self {
+        // They are kept until the new token has owners of its own.
+        let tokens: Vec<T> = tokens.into_iter().collect();
+        let parents: Vec<&Arc<Node>> =
+            tokens.iter().filter_map(|token| token.borrow().node()).collect();
+        Self(Some(match parents.as_slice() {
+            [] => Node::new(None),
+            [parent] => Node::beneath(Parents::one(parent), None),
+            parents => Node::beneath(Parents::many(parents), None),
+        }))
+    }
+
+    /// A token that a cancel of this one does not reach, nor its deadline: for work that has to
+    /// be finished whatever happens, such as giving back what was taken.
+    ///
+    /// It is a [new](Self::new) root, under a name that tells the reader why.
+    #[must_use]
+    pub fn shield(&self) -> Self {
+        Self::new()
+    }
+
     /// Cancels this token and everything beneath it, with [`Cause::Requested`].
     ///
     /// See [`cancel_with`](Self::cancel_with).
@@ -275,12 +317,16 @@ impl CancelToken {
     /// # Ok::<(), lockgate_errgroup::Cancelled>(())
     /// ```
     pub fn sleep(&self, duration: Duration) -> Sleep<&Self> {
-        Sleep::new(self, Deadline::after(duration))
+        self.sleep_to(Deadline::after(duration))
     }
 
     /// [`sleep`](Self::sleep) until `moment`.
     pub fn sleep_until(&self, moment: Instant) -> Sleep<&Self> {
-        Sleep::new(self, Some(Deadline::at(moment)))
+        self.sleep_to(Some(Deadline::at(moment)))
+    }
+
+    pub(crate) const fn sleep_to(&self, moment: Option<Deadline>) -> Sleep<&Self> {
+        Sleep::new(self, moment)
     }
 
     /// [`sleep`](Self::sleep) for a wait that goes elsewhere.

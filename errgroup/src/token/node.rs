@@ -84,8 +84,8 @@ impl Parents {
         Self::One(Link::new(parent))
     }
 
-    pub(super) fn many<'a>(parents: impl Iterator<Item = &'a Arc<Node>>) -> Self {
-        Self::Many(parents.map(Link::new).collect())
+    pub(super) fn many(parents: &[&Arc<Node>]) -> Self {
+        Self::Many(parents.iter().map(|parent| Link::new(parent)).collect())
     }
 
     fn links(&self) -> &[Link] {

@@ -48,7 +48,7 @@ impl<S: Borrow<CancelToken>> WaitCancelled<S> {
     }
 
     /// `timed` as in `Node::poll_cancelled`.
-    pub(crate) fn poll_once(&mut self, timed: bool, waker: &Waker) -> bool {
+    pub(super) fn poll_once(&mut self, timed: bool, waker: &Waker) -> bool {
         match self.token.borrow().node() {
             Some(node) => node.poll_cancelled(&mut self.seat, timed, waker),
             None => false,
@@ -127,7 +127,7 @@ impl<S: Borrow<CancelToken>> WaitCancelled<S> {
     /// Until the token is cancelled, or one of the deadlines has passed: its own, which the next
     /// look notices, or `deadline`.
     fn drive(&mut self, deadline: Option<&Deadline>) -> bool {
-        let own = self.token().node().and_then(|node| node.deadline.clone());
+        let own = self.token().node().and_then(|node| node.deadline.as_ref()).cloned();
         drive(earlier(own.as_ref(), deadline), |waker| {
             if self.poll_once(false, waker) {
                 Step::Ready(())
