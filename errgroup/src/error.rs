@@ -42,3 +42,16 @@ impl StdError for Cancelled {
         }
     }
 }
+
+/// The token was not cancelled before the deadline of a
+/// [`wait_timeout`](crate::WaitCancelled::wait_timeout).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitTimeoutError(pub(crate) ());
+
+impl fmt::Display for WaitTimeoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("deadline passed while waiting for a cancel")
+    }
+}
+
+impl StdError for WaitTimeoutError {}

@@ -14,9 +14,16 @@ mod parker;
 mod primitives;
 #[cfg(test)]
 mod tests;
+#[cfg(not(all(test, lockgate_loom)))]
+mod timer;
+#[cfg(all(test, lockgate_loom))]
+#[path = "tests/token_timer.rs"]
+mod timer;
 mod token;
 mod waiters;
 
 pub use cause::Cause;
-pub use error::Cancelled;
-pub use token::CancelToken;
+pub use error::{Cancelled, WaitTimeoutError};
+#[cfg(feature = "async")]
+pub use token::Run;
+pub use token::{CancelToken, DropGuard, Registration, Sleep, WaitCancelled, WaitCancelledOwned};

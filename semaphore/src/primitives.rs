@@ -65,7 +65,9 @@ mod real {
 
     pub(crate) mod thread {
         #![allow(clippy::disallowed_methods, reason = "the facade is where threads may park")]
-        pub(crate) use std::thread::{JoinHandle, Thread, current, spawn, yield_now};
+        pub(crate) use std::thread::{
+            Builder, JoinHandle, Thread, ThreadId, current, spawn, yield_now,
+        };
         use std::time::Duration;
 
         pub(crate) fn park() {
@@ -109,6 +111,10 @@ mod real {
     impl Deadline {
         pub(crate) const fn at(instant: Instant) -> Self {
             Self(instant)
+        }
+
+        pub(crate) const fn instant(&self) -> Instant {
+            self.0
         }
 
         /// `None` when the moment is beyond what the clock can express: that is, never.
@@ -214,7 +220,9 @@ mod model {
     }
 
     pub(crate) mod thread {
-        pub(crate) use loom::thread::{JoinHandle, Thread, current, park, spawn, yield_now};
+        pub(crate) use loom::thread::{
+            JoinHandle, Thread, ThreadId, current, park, spawn, yield_now,
+        };
     }
 
     pub(crate) mod future {
@@ -267,6 +275,10 @@ mod model {
         /// LOOM: the public calls take instants; no model uses them.
         pub(crate) fn at(_: Instant) -> Self {
             unreachable!("a model makes its own deadlines")
+        }
+
+        pub(crate) fn instant(&self) -> Instant {
+            unreachable!("a model's deadline is no instant")
         }
 
         pub(crate) fn after(_: Duration) -> Option<Self> {

@@ -8,6 +8,7 @@
 //!
 //! Nothing here calls a waker. What is to be woken goes into a [`WakeBatch`], whose owner calls
 //! [`WakeBatch::wake_all`] when it has left the lock.
+#![allow(dead_code, reason = "not every crate that links it uses all of it")]
 
 use std::any::Any;
 use std::num::NonZeroUsize;
@@ -278,9 +279,10 @@ impl WakeBatch {
 pub(crate) struct WakePanic(Option<Box<dyn Any + Send>>);
 
 impl WakePanic {
-    fn guard(&mut self, wake: impl FnOnce()) {
-        // The waker is consumed by the call, so nobody can see it in a half-way state.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(wake)) {
+    /// Calls a waker, or whatever else must not keep those after it from being called.
+    pub(crate) fn guard(&mut self, call: impl FnOnce()) {
+        // What is called is consumed by it, so nobody can see it in a half-way state.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
             match self.0 {
                 None => self.0 = Some(payload),
                 // Only the first tells; dropping this one could panic in its turn.
