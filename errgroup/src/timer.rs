@@ -7,6 +7,7 @@
 //! Everything is under one lock, the decision to end included, so nothing can come between the
 //! last look at the entries and the end. It is the innermost lock: it may be taken under that of
 //! a token, and under it there is no other.
+#![cfg_attr(not(feature = "async"), allow(dead_code, reason = "only tasks are woken by it"))]
 
 use crate::primitives::{Arc, Deadline, Mutex, thread};
 use crate::token::Node;

@@ -4,6 +4,7 @@ mod callback;
 mod cancel;
 mod guard;
 mod node;
+#[cfg(any(feature = "sync", feature = "async"))]
 mod run;
 mod slab;
 mod sleep;

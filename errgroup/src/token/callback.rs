@@ -23,6 +23,7 @@ struct Progress {
 
 enum Stage {
     Ready(Callback),
+    #[cfg_attr(not(feature = "sync"), allow(dead_code, reason = "only threads wait for its end"))]
     Running(thread::ThreadId),
     Over,
 }
