@@ -26,4 +26,6 @@ pub use cause::Cause;
 pub use error::{Cancelled, WaitTimeoutError};
 #[cfg(feature = "async")]
 pub use token::Run;
-pub use token::{CancelToken, DropGuard, Registration, Sleep, WaitCancelled, WaitCancelledOwned};
+pub use token::{
+    CancelToken, Condvar, DropGuard, Registration, Sleep, WaitCancelled, WaitCancelledOwned,
+};

@@ -2,6 +2,7 @@
 
 mod callback;
 mod cancel;
+mod condvar;
 mod guard;
 mod node;
 #[cfg(any(feature = "sync", feature = "async"))]
@@ -11,6 +12,7 @@ mod sleep;
 mod wait;
 
 pub use callback::Registration;
+pub use condvar::Condvar;
 pub use guard::DropGuard;
 pub(crate) use node::Node;
 #[cfg(feature = "async")]
@@ -315,12 +317,16 @@ impl CancelToken {
     /// # Ok::<(), lockgate_errgroup::Cancelled>(())
     /// ```
     pub fn sleep(&self, duration: Duration) -> Sleep<&Self> {
-        Sleep::new(self, Deadline::after(duration))
+        self.sleep_to(Deadline::after(duration))
     }
 
     /// [`sleep`](Self::sleep) until `moment`.
     pub fn sleep_until(&self, moment: Instant) -> Sleep<&Self> {
-        Sleep::new(self, Some(Deadline::at(moment)))
+        self.sleep_to(Some(Deadline::at(moment)))
+    }
+
+    pub(crate) const fn sleep_to(&self, moment: Option<Deadline>) -> Sleep<&Self> {
+        Sleep::new(self, moment)
     }
 
     /// [`sleep`](Self::sleep) for a wait that goes elsewhere.

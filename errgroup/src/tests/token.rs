@@ -1,20 +1,12 @@
 //! What hangs on a token, and what is left of it.
 
+use super::token_support::{dependents, node};
 use crate::CancelToken;
 use crate::timer;
-use crate::token::Node;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(3600);
-
-fn node(token: &CancelToken) -> &Arc<Node> {
-    token.node().expect("it can be cancelled")
-}
-
-fn dependents(token: &CancelToken) -> usize {
-    node(token).dependents()
-}
 
 /// There is one timer for the whole process: tests that look into it go one after the other.
 fn timer_alone() -> MutexGuard<'static, ()> {
@@ -123,15 +115,11 @@ fn the_timer_thread_ends() {
 
 #[cfg(feature = "async")]
 mod tasks {
-    use super::{LONG, dependents, timer_alone, timer_entries};
+    use super::super::token_support::{dependents, poll};
+    use super::{LONG, timer_alone, timer_entries};
     use crate::CancelToken;
-    use std::future::{Future, pending};
-    use std::pin::Pin;
-    use std::task::{Context, Poll, Waker};
-
-    fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
-        Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
-    }
+    use std::future::pending;
+    use std::task::Poll;
 
     #[test]
     fn waits_leave_nothing_behind() {

@@ -10,6 +10,7 @@ use std::task::Waker;
 pub(crate) struct Key;
 
 #[derive(Debug)]
+#[allow(dead_code, reason = "kept for nobody")]
 pub(crate) enum Due {
     Cancel(Arc<Node>),
     Wake(Waker),
