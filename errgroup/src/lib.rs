@@ -18,6 +18,8 @@ mod pool;
 mod primitives;
 mod snapshot;
 mod state;
+#[cfg(feature = "async")]
+pub mod task;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "sync")]
@@ -39,4 +41,6 @@ pub use error::{
 pub use snapshot::{LiveTask, Snapshot, TaskState};
 #[cfg(feature = "async")]
 pub use token::Run;
-pub use token::{CancelToken, DropGuard, Registration, Sleep, WaitCancelled, WaitCancelledOwned};
+pub use token::{
+    CancelToken, Condvar, DropGuard, Registration, Sleep, WaitCancelled, WaitCancelledOwned,
+};

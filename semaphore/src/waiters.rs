@@ -8,6 +8,7 @@
 //!
 //! Nothing here calls a waker. What is to be woken goes into a [`WakeBatch`], whose owner calls
 //! [`WakeBatch::wake_all`] when it has left the lock.
+#![allow(dead_code, reason = "not every crate that links it uses all of it")]
 
 use std::any::Any;
 use std::num::NonZeroUsize;

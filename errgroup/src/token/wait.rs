@@ -48,7 +48,7 @@ impl<S: Borrow<CancelToken>> WaitCancelled<S> {
     }
 
     /// `timed` as in `Node::poll_cancelled`.
-    pub(super) fn poll_once(&mut self, timed: bool, waker: &Waker) -> bool {
+    pub(crate) fn poll_once(&mut self, timed: bool, waker: &Waker) -> bool {
         match self.token.borrow().node() {
             Some(node) => node.poll_cancelled(&mut self.seat, timed, waker),
             None => false,
