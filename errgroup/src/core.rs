@@ -6,9 +6,11 @@ use crate::error::{Panicked, Payload, TaskId, drop_payload};
 use crate::join::Join;
 use crate::primitives::{Arc, Deadline, Mutex};
 use crate::token::CancelToken;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
 
 /// How many panics are kept until the join, where the first one goes on and the others are
 /// dropped. What comes beyond, in groups that live long, is dropped at once.
@@ -24,6 +26,39 @@ pub(crate) struct Core<'s, T, E> {
     pub(crate) observe: bool,
     pub(crate) name: Option<Arc<str>>,
     panics: Mutex<Vec<Panicked>>,
+    told: Mutex<Told>,
+}
+
+/// What snapshots tell beside the numbers, by the task's index.
+#[derive(Debug, Default)]
+struct Told {
+    /// Of groups that observe alone.
+    started: BTreeMap<usize, Deadline>,
+    waits_for: BTreeMap<usize, &'static str>,
+}
+
+/// A label on a task, as long as it is kept: what the task waits for.
+#[must_use = "the label is gone when this is dropped"]
+pub struct Label<'a> {
+    told: &'a Mutex<Told>,
+    index: usize,
+    before: Option<&'static str>,
+}
+
+impl Drop for Label<'_> {
+    fn drop(&mut self) {
+        let mut told = self.told.lock();
+        match self.before {
+            Some(before) => told.waits_for.insert(self.index, before),
+            None => told.waits_for.remove(&self.index),
+        };
+    }
+}
+
+impl fmt::Debug for Label<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Label").field("index", &self.index).finish_non_exhaustive()
+    }
 }
 
 /// The policy, as those see it who complete tasks.
@@ -72,6 +107,7 @@ impl<'s, T, E> Core<'s, T, E> {
             observe: builder.observe,
             name: builder.name,
             panics: Mutex::new(Vec::new()),
+            told: Mutex::new(Told::default()),
         };
         (core, verdict)
     }
@@ -80,6 +116,42 @@ impl<'s, T, E> Core<'s, T, E> {
     #[inline]
     pub(crate) fn refuses(&self) -> bool {
         !self.run_all && self.token.is_cancelled()
+    }
+
+    /// A task starts.
+    #[inline]
+    pub(crate) fn started(&self, index: usize) {
+        if self.observe {
+            if let Some(now) = Deadline::after(Duration::ZERO) {
+                self.told.lock().started.insert(index, now);
+            }
+        }
+    }
+
+    /// A task has ended.
+    #[inline]
+    pub(crate) fn ended(&self, index: usize) {
+        if self.observe {
+            self.told.lock().started.remove(&index);
+        }
+    }
+
+    /// Until the label is dropped, snapshots tell that the task waits for `what`.
+    pub(crate) fn label(&self, index: usize, what: &'static str) -> Label<'_> {
+        let before = self.told.lock().waits_for.insert(index, what);
+        Label { told: &self.told, index, before }
+    }
+
+    /// How long ago a task started and what it waits for, as far as is known.
+    pub(crate) fn told_of(&self, index: usize) -> (Option<Duration>, Option<&'static str>) {
+        let told = self.told.lock();
+        let age = told.started.get(&index).map(Deadline::elapsed);
+        (age, told.waits_for.get(&index).copied())
+    }
+
+    /// Whether the group's deadline has passed, whatever cancelled it.
+    pub(crate) fn is_past_deadline(&self) -> bool {
+        self.token.deadline().is_some_and(|moment| Deadline::at(moment).has_passed())
     }
 
     pub(crate) const fn runs_all(&self) -> bool {

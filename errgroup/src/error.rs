@@ -350,17 +350,27 @@ impl<F> fmt::Debug for Spawned<F> {
 
 /// A limit that is out of its range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LimitError(());
+#[non_exhaustive]
+pub enum LimitError {
+    /// A limit of 0: nothing could ever run.
+    Zero,
+    /// The group was made without a limit, and spawns its tasks without a queue. One of
+    /// `usize::MAX` can be changed.
+    Unlimited,
+}
 
 impl LimitError {
     pub(crate) const fn check(limit: usize) -> Result<(), Self> {
-        if limit == 0 { Err(Self(())) } else { Ok(()) }
+        if limit == 0 { Err(Self::Zero) } else { Ok(()) }
     }
 }
 
 impl fmt::Display for LimitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("limit is 0, and has to be 1 or more")
+        f.write_str(match self {
+            Self::Zero => "limit is 0, and has to be 1 or more",
+            Self::Unlimited => "the group was made without a limit",
+        })
     }
 }
 

@@ -7,6 +7,7 @@
 //!
 //! Locks are taken in one order: the line, then a deck.
 
+use crate::error::drop_payload;
 use crate::primitives::{Arc, Mutex};
 use crate::state::{Slots, Summon};
 use crate::waiters::{Left, Progress, Ticket, Waiters, WakeBatch, WakePanic};
@@ -280,9 +281,13 @@ impl<W> Pool<W> {
     /// No runner could be started. Its slot is free again, for `enlist`.
     pub(crate) fn start_failed(&self, start: Start) {
         let Start(()) = start;
+        let mut batch = WakeBatch::default();
         let mut line = self.line.lock();
         line.slots.arrive();
         line.slots.retire(false);
+        line.tell_joiners(&mut batch);
+        drop(line);
+        wake(batch);
     }
 
     /// The next job of the runner's own deck.
@@ -362,6 +367,37 @@ impl<W> Pool<W> {
             let start = self.summon_and_wake(line, batch);
             return (next, start);
         }
+    }
+
+    /// Takes out every job that has not started.
+    pub(crate) fn purge(&self) -> Vec<Job<W>> {
+        let mut batch = WakeBatch::default();
+        let mut line = self.line.lock();
+        line.recount(false);
+        let mut jobs: Vec<_> = line.queue.drain(..).collect();
+        for seat in &line.seats {
+            let mut deck = seat.deck.lock();
+            jobs.extend(deck.jobs.drain(..));
+            deck.counted = 0;
+        }
+        line.slots.pop(jobs.len());
+        line.promise_places(&mut batch);
+        line.tell_joiners(&mut batch);
+        drop(line);
+        wake(batch);
+        jobs
+    }
+
+    /// A runner ends that did not leave by `next`.
+    pub(crate) fn quit(&self, seat: &Arc<Seat<W>>) {
+        let mut batch = WakeBatch::default();
+        let mut line = self.line.lock();
+        line.vacate(seat);
+        line.slots.retire(false);
+        line.promise_places(&mut batch);
+        line.tell_joiners(&mut batch);
+        drop(line);
+        wake(batch);
     }
 
     /// Sends all sleeping runners home, and those that come to sleep from now on.
@@ -585,6 +621,7 @@ fn wake(mut batch: WakeBatch) {
     if !batch.is_empty() {
         let mut panic = WakePanic::default();
         batch.wake_all(&mut panic);
-        panic.resume();
+        // Nobody is here to take it, least of all a runner with a job in its hands.
+        drop_payload(panic);
     }
 }

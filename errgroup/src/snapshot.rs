@@ -65,6 +65,9 @@ impl Snapshot {
                 waits_for: None,
             });
         });
+        for task in &mut tasks {
+            (task.age, task.waits_for) = core.told_of(task.id.index);
+        }
         tasks.sort_by_key(|task| task.id.index);
         Self {
             name: core.name.clone(),
@@ -74,6 +77,25 @@ impl Snapshot {
             queued: numbers.queued,
             tasks,
         }
+    }
+}
+
+#[cfg(feature = "async")]
+impl Snapshot {
+    /// Of a group without a limit: `live` tasks, of which those in `tasks` wait.
+    pub(crate) fn unlimited<T, E>(
+        core: &Core<'_, T, E>,
+        live: usize,
+        mut tasks: Vec<LiveTask>,
+    ) -> Self {
+        tasks.sort_by_key(|task| task.id.index);
+        let (name, limit) = (core.name.clone(), usize::MAX);
+        Self { name, limit, backlog: 0, running: live, queued: 0, tasks }
+    }
+
+    pub(crate) fn note_waiting(&mut self, id: &TaskId) {
+        let task = self.tasks.iter_mut().find(|task| task.id.index == id.index);
+        task.into_iter().for_each(|task| task.state = TaskState::Waiting);
     }
 }
 

@@ -5,10 +5,8 @@ mod crew;
 mod cx;
 mod group;
 mod runner;
-mod scope;
 mod spawn;
 
 pub use cx::{Cx, Named};
 pub use group::{Group, Idle, Joining};
-pub use scope::{LocalScope, Scope, ScopedSpawn, scope, scope_local};
 pub use spawn::Spawn;

@@ -126,6 +126,11 @@ mod real {
             Instant::now() >= self.0
         }
 
+        /// How long ago it was; nothing if it is still to come.
+        pub(crate) fn elapsed(&self) -> Duration {
+            Instant::now().saturating_duration_since(self.0)
+        }
+
         pub(crate) fn is_before(&self, other: &Self) -> bool {
             self.0 < other.0
         }
@@ -275,6 +280,10 @@ mod model {
         /// LOOM: the public calls take instants; no model uses them.
         pub(crate) fn at(_: Instant) -> Self {
             unreachable!("a model makes its own deadlines")
+        }
+
+        pub(crate) fn elapsed(&self) -> Duration {
+            unreachable!("no time passes in a model")
         }
 
         pub(crate) fn instant(&self) -> Instant {

@@ -104,6 +104,17 @@ impl<R, O> Waiters<R, O> {
         }
     }
 
+    /// Shows every request that is not settled, in order.
+    pub(crate) fn for_each(&self, mut show: impl FnMut(&R)) {
+        let mut index = self.head;
+        while let Some(node) = self.nodes.get(index) {
+            if let Slot::Queued { request, .. } = &node.slot {
+                show(request);
+            }
+            index = node.next;
+        }
+    }
+
     pub(crate) fn push_back(&mut self, request: R, waker: Waker) -> Ticket {
         let node = Node { slot: Slot::Queued { request, waker }, prev: self.tail, next: NIL };
         let index = if self.free == NIL {

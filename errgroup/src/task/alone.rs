@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 pin_project! {
     /// Polls the user's future, and settles its end. The future goes first when this is dropped,
     /// and the count after it: whoever joins finds nothing of the task any more.
-    pub(super) struct Alone<F, T: Send, T: 'static, E: Send, E: 'static> {
+    pub(super) struct Alone<F, T, E> {
         // `None` when it is over.
         #[pin]
         future: Option<F>,
@@ -22,7 +22,7 @@ pin_project! {
 }
 
 /// What one more task is to its crew.
-struct Member<T: Send + 'static, E: Send + 'static> {
+struct Member<T, E> {
     crew: Arc<Crew<T, E>>,
     id: TaskId,
     started: bool,
@@ -31,7 +31,7 @@ struct Member<T: Send + 'static, E: Send + 'static> {
     known: Option<(usize, usize)>,
 }
 
-impl<F, T: Send + 'static, E: Send + 'static> Alone<F, T, E> {
+impl<F, T, E> Alone<F, T, E> {
     pub(super) const fn new(crew: Arc<Crew<T, E>>, id: TaskId, future: F) -> Self {
         let member = Member { crew, id, started: false, ticket: None, known: None };
         Self { future: Some(future), member }
@@ -41,14 +41,12 @@ impl<F, T: Send + 'static, E: Send + 'static> Alone<F, T, E> {
 impl<F, T, E> Future for Alone<F, T, E>
 where
     F: Future<Output = Result<T, E>>,
-    T: Send + 'static,
-    E: Send + 'static,
 {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        let Member { crew, id, started, .. } = &mut *this.member;
+        let Member { crew, id, started, .. } = this.member;
         if !*started {
             *started = true;
             if crew.core.refuses() {
@@ -100,7 +98,7 @@ where
 
 /// One poll. A future that has panicked is dropped and not polled again.
 #[inline]
-pub(super) fn poll_caught<F: Future>(
+pub(super) fn poll_caught<F: Future + ?Sized>(
     future: Pin<&mut F>,
     cx: &mut Context<'_>,
 ) -> Result<Poll<F::Output>, Payload> {
@@ -112,7 +110,7 @@ pub(super) fn identity(waker: &Waker) -> (usize, usize) {
     (waker.data().addr(), std::ptr::from_ref(waker.vtable()).addr())
 }
 
-impl<T: Send + 'static, E: Send + 'static> Member<T, E> {
+impl<T, E> Member<T, E> {
     /// `false` when the group is aborted.
     #[inline]
     fn wait(&mut self, waker: &Waker) -> bool {
@@ -125,7 +123,7 @@ impl<T: Send + 'static, E: Send + 'static> Member<T, E> {
     }
 }
 
-impl<T: Send + 'static, E: Send + 'static> Drop for Member<T, E> {
+impl<T, E> Drop for Member<T, E> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             self.crew.resume(ticket);

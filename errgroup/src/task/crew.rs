@@ -87,6 +87,9 @@ impl<T: Send + 'static, E: Send + 'static> Crew<T, E> {
         }
     }
 
+}
+
+impl<T, E> Crew<T, E> {
     /// Drops every task as soon as it is not being polled.
     pub(crate) fn abort(&self) {
         // ORDERING: Release pairs with the Acquire in `is_aborted`; who registers as waiting
@@ -140,8 +143,13 @@ impl<T: Send + 'static, E: Send + 'static> Crew<T, E> {
         if let Mode::Limited(pool) = &self.mode {
             pool.visit(|running, index, name| show(running, TaskId { index, name: name.cloned() }));
         } else {
-            self.waiting.lock().for_each(|id| show(true, id.clone()));
+            self.visit_waiting(|id| show(true, id.clone()));
         }
+    }
+
+    /// Shows every task that waits.
+    pub(super) fn visit_waiting(&self, show: impl FnMut(&TaskId)) {
+        self.waiting.lock().for_each(show);
     }
 
     /// The wait for the moment when no accepted task is left.
@@ -228,6 +236,10 @@ impl Count {
     fn tell_joiners(&self) {
         let mut batch = WakeBatch::default();
         let mut joiners = self.joiners.lock();
+        // ORDERING: Relaxed: only whether there are new ones; then the last of those tells.
+        if self.word.load(Ordering::Relaxed) >= ONE {
+            return;
+        }
         // ORDERING: Relaxed: `exit` has acquired, and the lock passes it on.
         self.word.fetch_and(!WAITED, Ordering::Relaxed);
         joiners.settle_where(&mut batch, |()| Some(()));

@@ -13,11 +13,7 @@ use std::task::{Context, Poll};
 /// So many jobs that are ready at once run in one poll. Then others of the runtime have a turn.
 const JOBS_PER_POLL: u32 = 64;
 
-/// A runner without a job looks so many polls in a row for one before it ends: a spawner that is
-/// about as fast as its tasks would start a runner for each.
-const LAST_LOOKS: u32 = 2;
-
-pub(super) struct Runner<T: Send + 'static, E: Send + 'static> {
+pub(super) struct Runner<T, E> {
     crew: Arc<Crew<T, E>>,
     /// `None` until the first poll.
     seat: Option<Arc<Seat<Work<T, E>>>>,
@@ -26,7 +22,6 @@ pub(super) struct Runner<T: Send + 'static, E: Send + 'static> {
     ticket: Option<Ticket>,
     known: Option<(usize, usize)>,
     over: bool,
-    looks: u32,
 }
 
 impl<T: Send + 'static, E: Send + 'static> Runner<T, E> {
@@ -39,7 +34,6 @@ impl<T: Send + 'static, E: Send + 'static> Runner<T, E> {
             ticket: None,
             known: None,
             over: false,
-            looks: 0,
         }
     }
 
@@ -47,7 +41,7 @@ impl<T: Send + 'static, E: Send + 'static> Runner<T, E> {
     fn advance(&mut self, cx: &mut Context<'_>) -> bool {
         let Some((id, work)) = &mut self.current else { return true };
         let core = &self.crew.core;
-        let mut polled = if self.crew.is_aborted() {
+        let polled = if self.crew.is_aborted() {
             None
         } else {
             match poll_caught(work.as_mut(), cx) {
@@ -71,7 +65,7 @@ impl<T: Send + 'static, E: Send + 'static> Runner<T, E> {
         if let Some((id, work)) = self.current.take() {
             core.settle(&id, || {
                 drop(work);
-                polled.take()
+                polled
             });
             core.ended(id.index);
         }
@@ -138,9 +132,9 @@ impl<T: Send + 'static, E: Send + 'static> Future for Runner<T, E> {
     }
 }
 
-impl<T: Send + 'static, E: Send + 'static> Unpin for Runner<T, E> {}
+impl<T, E> Unpin for Runner<T, E> {}
 
-impl<T: Send + 'static, E: Send + 'static> Drop for Runner<T, E> {
+impl<T, E> Drop for Runner<T, E> {
     fn drop(&mut self) {
         if self.over {
             return;

@@ -43,6 +43,11 @@ impl<S: Borrow<CancelToken>> WaitCancelled<S> {
         Self { token, seat: None }
     }
 
+    /// The wait of whoever holds the token in some way.
+    pub(crate) const fn of(token: S) -> Self {
+        Self::new(token)
+    }
+
     pub(super) fn token(&self) -> &CancelToken {
         self.token.borrow()
     }
