@@ -183,11 +183,6 @@ impl<W> Pool<W> {
         }
     }
 
-    /// Gives a promised place back.
-    pub(crate) fn refuse_place(&self) {
-        self.give_back(self.line.lock());
-    }
-
     fn give_back(&self, mut line: Guard<'_, W>) {
         line.slots.pop(1);
         let mut batch = WakeBatch::default();

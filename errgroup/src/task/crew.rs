@@ -61,7 +61,12 @@ impl<T: Send + 'static, E: Send + 'static> Crew<T, E> {
 
     /// Starts a task by itself, in a group without a limit.
     #[inline]
-    pub(super) fn launch<F, Fut>(self: &Arc<Self>, count: &Count, name: Option<Arc<str>>, task: F) -> TaskId
+    pub(super) fn launch<F, Fut>(
+        self: &Arc<Self>,
+        count: &Count,
+        name: Option<Arc<str>>,
+        task: F,
+    ) -> TaskId
     where
         F: FnOnce(Cx<T, E>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
@@ -86,7 +91,6 @@ impl<T: Send + 'static, E: Send + 'static> Crew<T, E> {
             None => drop(tokio::spawn(future)),
         }
     }
-
 }
 
 impl<T, E> Crew<T, E> {

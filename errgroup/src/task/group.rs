@@ -280,7 +280,8 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Future for J
         let group = this.group.as_ref().expect("a join is not polled again after it was ready");
         let mut stragglers = Vec::new();
         if quiet(&group.crew, &mut this.ticket, cx.waker()).is_pending() {
-            let cancelled = this.expired.as_mut().is_some_and(|wait| wait.poll_once(true, cx.waker()));
+            let cancelled =
+                this.expired.as_mut().is_some_and(|wait| wait.poll_once(true, cx.waker()));
             if !cancelled || !group.crew.core.is_past_deadline() {
                 return Poll::Pending;
             }

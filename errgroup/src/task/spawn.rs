@@ -154,8 +154,7 @@ where
             return Poll::Pending;
         }
         let crew = self.crew;
-        let cancelled =
-            self.cancelled.get_or_insert_with(|| WaitCancelled::of(Watch(crew)));
+        let cancelled = self.cancelled.get_or_insert_with(|| WaitCancelled::of(Watch(crew)));
         if cancelled.poll_once(true, waker) {
             self.leave();
             return Poll::Ready(Spawned(Err(Rejected(self.take()))));

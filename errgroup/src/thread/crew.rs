@@ -25,14 +25,14 @@ pub(crate) type Starter<'s, 'env, T, E> =
     Box<dyn Fn(Arc<Crew<'s, 'env, T, E>>) -> io::Result<()> + Send + Sync + 's>;
 
 /// A group of threads.
-pub(crate) struct Crew<'s, 'env: 's, T, E> {
+pub(crate) struct Crew<'s, 'env, T, E> {
     pub(crate) core: Core<'s, T, E>,
     pub(crate) pool: Pool<Work<'s, 'env, T, E>>,
     starter: Starter<'s, 'env, T, E>,
 }
 
 /// From where a spawn comes.
-pub(crate) enum Origin<'a, 's, 'env: 's, T, E> {
+pub(crate) enum Origin<'a, 's, 'env, T, E> {
     Outside,
     /// A task of the group, and whether it may run the new one itself.
     Inside(&'a Cx<'s, 'env, T, E>),

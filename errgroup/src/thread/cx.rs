@@ -151,7 +151,7 @@ impl<T, E> fmt::Debug for Cx<'_, '_, T, E> {
 
 /// A spawn with a name, made by [`Cx::named`].
 #[must_use = "it does nothing until something is spawned"]
-pub struct Named<'a, 's, 'env: 's, T, E> {
+pub struct Named<'a, 's, 'env, T, E> {
     cx: &'a Cx<'s, 'env, T, E>,
     name: Arc<str>,
 }
