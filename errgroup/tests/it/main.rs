@@ -3,3 +3,6 @@
 //! No test sleeps to establish a condition.
 
 mod token;
+
+#[cfg(feature = "async")]
+mod task_scope;
