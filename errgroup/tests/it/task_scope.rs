@@ -160,7 +160,8 @@ async fn the_body_panics_and_its_tasks_end_first() {
                 Ok::<(), ()>(())
             })
             .await;
-            panic!("the body");
+            tokio::task::yield_now().await;
+        panic!("the body");
         });
     let caught = futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(scope)).await;
     let payload = caught.unwrap_err();
