@@ -1,7 +1,7 @@
 //! The request to spawn a task: a wait for a place, and then the task.
 
 use super::crew::{Crew, Mode, Work, job};
-use super::cx::Cx;
+use super::cx::{Cx, Name};
 use crate::error::{Rejected, Spawned, TaskId, TrySpawnError};
 use crate::pool::{Place, Pool};
 use crate::primitives::Arc;
@@ -211,7 +211,7 @@ where
     F: FnOnce(Cx<T, E>) -> Fut + Send + 'static,
     Fut: Future<Output = Result<T, E>> + Send + 'static,
 {
-    let cx = Cx::new(Arc::clone(crew), TaskId { index, name }, depth);
+    let cx = Cx::new(Arc::clone(crew), index, Name::of(name), depth);
     Box::pin(async move { task(cx).await })
 }
 
