@@ -344,12 +344,12 @@ impl Node {
     /// One handle less. `true` if it was the last one, and somebody has to be told.
     #[inline]
     fn release(&self) -> bool {
-        // ORDERING: Acquire pairs with the Release below: the last one sees what the others did.
-        // A single handle is the caller's own, so nobody can count up now.
+        // ORDERING: Relaxed: it publishes nothing. What the last one touches is behind locks, or was
+        // written before there was a second handle; Arc sees to the memory. A single handle is the
+        // caller's own, so nobody can count up now.
         self.is_counted()
-            && (self.handles.load(Ordering::Acquire) == 1
-                // ORDERING: AcqRel: as above.
-                || self.handles.fetch_sub(1, Ordering::AcqRel) == 1)
+            && (self.handles.load(Ordering::Relaxed) == 1
+                || self.handles.fetch_sub(1, Ordering::Relaxed) == 1)
     }
 
     #[inline]
