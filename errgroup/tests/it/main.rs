@@ -3,6 +3,10 @@
 //! No test sleeps to establish a condition.
 
 mod token;
+mod token_go;
+mod token_properties;
+mod token_regressions;
+mod token_traits;
 
 #[cfg(feature = "async")]
 mod task_scope;
