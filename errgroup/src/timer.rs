@@ -202,9 +202,9 @@ impl Due {
     }
 }
 
-/// Whether the thread is there, and the number of entries, for tests.
+/// Whether the thread is there, whether it sleeps, and the number of entries, for tests.
 #[cfg(test)]
-pub(crate) fn state() -> (bool, usize) {
+pub(crate) fn state() -> (bool, bool, usize) {
     let timer = TIMER.lock();
-    (timer.running, timer.entries.len())
+    (timer.running, timer.parked.is_some(), timer.entries.len())
 }

@@ -3,6 +3,8 @@
 mod callback;
 mod cancel;
 mod condvar;
+#[cfg(feature = "tokio-util")]
+mod foreign;
 mod guard;
 mod node;
 #[cfg(any(feature = "sync", feature = "async"))]

@@ -82,13 +82,20 @@ impl Harvest {
         if dependents.is_empty() {
             return;
         }
-        self.nodes.reserve(dependents.len());
+        let mut left = dependents.len();
         for dependent in dependents.drain() {
             match dependent {
-                Dependent::Child(node) => self.nodes.push(node),
+                Dependent::Child(node) => {
+                    // Room for all, where there is a child at all.
+                    if self.nodes.len() == self.nodes.capacity() {
+                        self.nodes.reserve(left);
+                    }
+                    self.nodes.push(node);
+                }
                 Dependent::Waiter(waker) => self.wakers.push(waker),
                 Dependent::Callback(job) => self.callbacks.push(job),
             }
+            left -= 1;
         }
     }
 

@@ -22,6 +22,7 @@ use {
 /// # Examples
 ///
 /// ```
+/// # #[cfg(feature = "sync")] {
 /// use lockgate_errgroup::{CancelToken, Cancelled, Condvar};
 /// use std::sync::Mutex;
 ///
@@ -50,6 +51,7 @@ use {
 ///     more.notify_one();
 ///     assert_eq!(worker.join().unwrap(), 6);
 /// });
+/// # }
 /// ```
 pub struct Condvar {
     line: Mutex<Waiters<(), ()>>,

@@ -28,10 +28,13 @@ pub(crate) struct Node {
     /// No later than that of any parent.
     pub(super) deadline: Option<Deadline>,
     parents: Parents,
-    /// The handles of users, and the children that are registered here. Not counted without
-    /// parents, because then nobody has to be told when there are none left.
+    /// The handles of users, and the children that are registered here. Not counted where nobody
+    /// has to be told that there are none left: no parent, and no timer.
     handles: AtomicUsize,
     pub(super) inner: Mutex<Inner>,
+    /// Cancelled with this one, for `child_tokio`.
+    #[cfg(feature = "tokio-util")]
+    pub(super) theirs: OnceLock<tokio_util::sync::CancellationToken>,
 }
 
 pub(super) struct Inner {
@@ -52,12 +55,12 @@ pub(super) enum Dependent {
 }
 
 /// What a node hangs on.
-#[derive(Default)]
 pub(super) enum Parents {
-    #[default]
     None,
     One(Link),
     Many(Box<[Link]>),
+    #[cfg(feature = "tokio-util")]
+    Foreign(super::foreign::Foreign),
 }
 
 /// INVARIANT: the parent is strong, so what is above a node never goes while the node is there,
@@ -90,9 +93,9 @@ impl Parents {
 
     fn links(&self) -> &[Link] {
         match self {
-            Self::None => &[],
             Self::One(link) => std::slice::from_ref(link),
             Self::Many(links) => links,
+            _ => &[],
         }
     }
 }
@@ -136,6 +139,16 @@ impl Node {
         node
     }
 
+    #[cfg(feature = "tokio-util")]
+    pub(super) fn linked() -> Arc<Self> {
+        Arc::new(Self::with(None, Parents::Foreign(super::foreign::Foreign::new())))
+    }
+
+    #[cfg(feature = "tokio-util")]
+    pub(super) fn parents(&self) -> &Parents {
+        &self.parents
+    }
+
     fn with(deadline: Option<Deadline>, parents: Parents) -> Self {
         Self {
             state: AtomicU8::new(if deadline.is_some() { TIMED } else { OPEN }),
@@ -144,6 +157,8 @@ impl Node {
             parents,
             handles: AtomicUsize::new(1),
             inner: Mutex::new(Inner { dependents: Slab::new(), timed: 0, alarm: None }),
+            #[cfg(feature = "tokio-util")]
+            theirs: OnceLock::new(),
         }
     }
 
@@ -323,18 +338,18 @@ impl Node {
 
     #[inline]
     fn is_counted(&self) -> bool {
-        !matches!(self.parents, Parents::None)
+        !matches!(self.parents, Parents::None) || self.deadline.is_some()
     }
 
-    /// One handle less. `true` if it was the last one of a node that hangs on others.
+    /// One handle less. `true` if it was the last one, and somebody has to be told.
     #[inline]
     fn release(&self) -> bool {
-        // ORDERING: Acquire pairs with the Release below: the last one sees what the others did.
-        // A single handle is the caller's own, so nobody can count up now.
+        // ORDERING: Relaxed: it publishes nothing. What the last one touches is behind locks, or was
+        // written before there was a second handle; Arc sees to the memory. A single handle is the
+        // caller's own, so nobody can count up now.
         self.is_counted()
-            && (self.handles.load(Ordering::Acquire) == 1
-                // ORDERING: AcqRel: as above.
-                || self.handles.fetch_sub(1, Ordering::AcqRel) == 1)
+            && (self.handles.load(Ordering::Relaxed) == 1
+                || self.handles.fetch_sub(1, Ordering::Relaxed) == 1)
     }
 
     #[inline]
@@ -344,11 +359,19 @@ impl Node {
         }
     }
 
-    /// K4: gives up the places in the parents, and on upwards for as long as nothing else keeps
+    /// K4: gives up the places in the parents and at the timer, and on upwards for as long as nothing else keeps
     /// one there. A loop, because a chain may be deep.
     fn unlink(&self) {
         let (mut next, mut more) = (Some(self), Vec::new());
         while let Some(node) = next.take().or_else(|| more.pop()) {
+            if node.deadline.is_some() {
+                let due = node.inner.lock().disarm();
+                drop(due);
+            }
+            #[cfg(feature = "tokio-util")]
+            if let Parents::Foreign(foreign) = &node.parents {
+                foreign.leave();
+            }
             for link in node.parents.links().iter().filter(|link| link.leave()) {
                 more.extend(next.replace(&link.parent));
             }
@@ -418,20 +441,20 @@ pub(super) fn earlier<'a>(
 /// K5: a chain of nodes goes in a loop, however deep it is.
 impl Drop for Node {
     fn drop(&mut self) {
-        let mut parents = mem::take(&mut self.parents);
+        let mut parents = mem::replace(&mut self.parents, Parents::None);
         let mut more = Vec::new();
         loop {
             let next = match parents {
-                Parents::None => more.pop(),
                 Parents::One(link) => Some(link.parent),
                 Parents::Many(links) => {
                     more.extend(links.into_iter().map(|link| link.parent));
                     more.pop()
                 }
+                _ => more.pop(),
             };
             let Some(next) = next else { break };
             parents = match Arc::into_inner(next) {
-                Some(mut last) => mem::take(&mut last.parents),
+                Some(mut last) => mem::replace(&mut last.parents, Parents::None),
                 None => Parents::None,
             };
         }

@@ -3,3 +3,4 @@
 //! No test sleeps to establish a condition.
 
 mod token;
+mod token_regressions;
