@@ -291,9 +291,9 @@ pub(crate) struct WakePanic(Option<Box<dyn Any + Send>>);
 
 impl WakePanic {
     /// Calls a waker, or whatever else must not keep those after it from being called.
-    pub(crate) fn guard(&mut self, call: impl FnOnce()) {
+    pub(crate) fn guard(&mut self, wake: impl FnOnce()) {
         // What is called is consumed by it, so nobody can see it in a half-way state.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(wake)) {
             match self.0 {
                 None => self.0 = Some(payload),
                 // Only the first tells; dropping this one could panic in its turn.

@@ -105,7 +105,11 @@ fn last_owner_is_the_canceller() {
         let token = CancelToken::new();
         let child = token.child();
         child.cancel_with(Owner::cause(&token));
-        let dropper = thread::spawn(move || drop(child));
+        let dropper = thread::spawn(move || {
+            // LOOM: sees no `Arc`, so this is the step that comes before or after the canceller's.
+            node(&child).dependents();
+            drop(child);
+        });
         token.cancel();
         dropper.join().unwrap();
         assert_alone(&token);

@@ -177,7 +177,6 @@ impl Registration {
     /// token.cancel();
     /// ```
     #[cfg(feature = "sync")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "sync")))]
     pub fn unregister_and_wait(mut self) -> bool {
         let taken_back = self.leave();
         if !taken_back {

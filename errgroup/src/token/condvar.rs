@@ -97,7 +97,6 @@ impl Condvar {
     /// [`Cancelled`], and the lock is not held. A token that is cancelled when this is called
     /// wins over everything.
     #[cfg(feature = "sync")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "sync")))]
     pub fn wait<G>(
         &self,
         token: &CancelToken,

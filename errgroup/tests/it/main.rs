@@ -3,4 +3,7 @@
 //! No test sleeps to establish a condition.
 
 mod token;
+mod token_go;
+mod token_properties;
 mod token_regressions;
+mod token_traits;
