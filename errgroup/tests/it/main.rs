@@ -2,6 +2,8 @@
 //!
 //! No test sleeps to establish a condition.
 
+#[cfg(feature = "async")]
+mod task_scope;
 mod token;
 mod token_go;
 mod token_properties;
