@@ -1,3 +1,5 @@
 //! The black-box tests: what a user of the crate can rely on.
 //!
 //! No test sleeps to establish a condition.
+
+mod policies;
