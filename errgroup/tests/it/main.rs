@@ -10,3 +10,4 @@ mod token_traits;
 
 #[cfg(feature = "async")]
 mod task_scope;
+mod policies;
