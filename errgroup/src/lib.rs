@@ -34,6 +34,7 @@ mod waiters;
 
 pub use builder::{Builder, OnPanic};
 pub use cause::Cause;
+pub use core::Label;
 pub use error::{
     BuildError, Cancelled, Error, LimitError, Panicked, Rejected, Spawned, TaskId, TrySpawnError,
     WaitTimeoutError,

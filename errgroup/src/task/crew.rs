@@ -32,6 +32,7 @@ pub(crate) struct Crew<T, E> {
 }
 
 /// How tasks become tasks of the runtime.
+#[allow(clippy::large_enum_variant, reason = "there is one for each group, in an `Arc` already")]
 pub(super) enum Mode<T, E> {
     /// Without a limit each is spawned by itself, and counted.
     Unlimited(Count),

@@ -8,6 +8,6 @@ mod token_properties;
 mod token_regressions;
 mod token_traits;
 
+mod policies;
 #[cfg(feature = "async")]
 mod task_scope;
-mod policies;
