@@ -4,6 +4,7 @@ use crate::error::BuildError;
 use crate::join::FirstError;
 use crate::primitives::Arc;
 use crate::token::CancelToken;
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 /// What becomes of a task's panic.
@@ -160,8 +161,7 @@ impl<J> Builder<J> {
         self
     }
 
-    /// Another policy: what is made of the tasks' results.
-    pub fn join_with<K>(self, join: K) -> Builder<K> {
+    pub(crate) fn replace_join<K>(self, join: K) -> Builder<K> {
         let Self { limit, backlog, deadline, timeout, token, name, .. } = self;
         let Self { on_panic, run_all, observe, stack_size, .. } = self;
         Builder {

@@ -87,5 +87,5 @@ where
     F: Fn(Cx<T, E>, I::Item) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<T, E>> + Send + 'static,
 {
-    for_each(builder.join_with(AllOk::new()), items, each).await
+    for_each(builder.replace_join(AllOk::new()), items, each).await
 }
