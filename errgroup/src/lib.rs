@@ -28,6 +28,7 @@ mod timer;
 #[path = "tests/token_timer.rs"]
 mod timer;
 mod token;
+mod wait_group;
 mod waiters;
 
 pub use builder::{Builder, OnPanic};
@@ -40,3 +41,4 @@ pub use snapshot::{LiveTask, Snapshot, TaskState};
 #[cfg(feature = "async")]
 pub use token::Run;
 pub use token::{CancelToken, DropGuard, Registration, Sleep, WaitCancelled, WaitCancelledOwned};
+pub use wait_group::{Member, Members, StillBusy, WaitEmpty, WaitEmptyOwned, WaitGroup};

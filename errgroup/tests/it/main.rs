@@ -3,3 +3,4 @@
 //! No test sleeps to establish a condition.
 
 mod policies;
+mod wait_group;
