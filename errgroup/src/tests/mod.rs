@@ -13,6 +13,8 @@ mod loom_token_tree;
 mod loom_token_user_code;
 #[cfg(lockgate_loom)]
 mod loom_token_wait;
+#[cfg(lockgate_loom)]
+mod loom_wait_group;
 #[cfg(not(lockgate_loom))]
 mod token;
 #[cfg_attr(not(lockgate_loom), allow(dead_code, reason = "what only models need"))]

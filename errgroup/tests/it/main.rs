@@ -11,3 +11,4 @@ mod token_traits;
 mod policies;
 #[cfg(feature = "async")]
 mod task_scope;
+mod wait_group;
