@@ -2,6 +2,7 @@
 //!
 //! No test sleeps to establish a condition.
 
+mod policies;
 #[cfg(feature = "async")]
 mod task_scope;
 mod token;
