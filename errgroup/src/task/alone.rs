@@ -49,7 +49,7 @@ where
         let Member { crew, id, started, .. } = this.member;
         if !*started {
             *started = true;
-            if crew.core.refuses() {
+            if crew.core.turns_away(id) {
                 crew.core.settle(id, || {
                     this.future.set(None);
                     None
