@@ -175,7 +175,7 @@ impl<T, E, J: Join<T, E>> Group<T, E, J> {
 impl<T, E, J: Join<T, E>> Drop for Group<T, E, J> {
     fn drop(&mut self) {
         if let Some(crew) = self.crew.take() {
-            crew.token().cancel_with("the group was dropped");
+            crew.core.cancel("the group was dropped");
             crew.pool.dismiss();
         }
     }
