@@ -4,6 +4,7 @@ use crate::error::BuildError;
 use crate::join::FirstError;
 use crate::primitives::Arc;
 use crate::token::CancelToken;
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 /// What becomes of a task's panic.
@@ -53,6 +54,34 @@ pub struct Builder<J> {
 impl<E> Builder<FirstError<E>> {
     /// No limit, and the first error cancels the rest and is returned.
     pub const fn new() -> Self {
+        Self::with(FirstError::new())
+    }
+}
+
+impl<E> Default for Builder<FirstError<E>> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<J> Builder<J> {
+    /// No limit, and `join` for the policy: what is made of the tasks' results.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "sync")] {
+    /// use lockgate_errgroup::{Builder, join::AllOk, thread};
+    ///
+    /// let squares = thread::scope(Builder::with(AllOk::new()).limit(2), |g| {
+    ///     for n in 1..=3 {
+    ///         g.spawn(move |_| Ok::<_, String>(n * n));
+    ///     }
+    /// });
+    /// assert_eq!(squares.unwrap(), [1, 4, 9]);
+    /// # }
+    /// ```
+    pub const fn with(join: J) -> Self {
         Self {
             limit: None,
             backlog: None,
@@ -64,18 +93,10 @@ impl<E> Builder<FirstError<E>> {
             run_all: false,
             observe: false,
             stack_size: None,
-            join: FirstError::new(),
+            join,
         }
     }
-}
 
-impl<E> Default for Builder<FirstError<E>> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<J> Builder<J> {
     /// At most so many tasks run at a time. 1 or more; 0 is a [`BuildError`].
     pub const fn limit(mut self, limit: usize) -> Self {
         self.limit = Some(limit);
@@ -140,8 +161,7 @@ impl<J> Builder<J> {
         self
     }
 
-    /// Another policy: what is made of the tasks' results.
-    pub fn join_with<K>(self, join: K) -> Builder<K> {
+    pub(crate) fn replace_join<K>(self, join: K) -> Builder<K> {
         let Self { limit, backlog, deadline, timeout, token, name, .. } = self;
         let Self { on_panic, run_all, observe, stack_size, .. } = self;
         Builder {

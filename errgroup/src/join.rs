@@ -1,8 +1,50 @@
 //! What a group makes of its tasks' results: the policy.
+//!
+//! | policy | the join gives | ends the group early | keeps |
+//! |---|---|---|---|
+//! | [`FirstError`] | `()`, or the first error | at the first error | one error |
+//! | [`AllOk`] | all values, or the first error | at the first error | the values |
+//! | [`AllResults`] | every result | never | the results |
+//! | [`until`] | every result | when a predicate says so | the results |
+//! | [`AllErrors`] | `()`, or all errors | never | 1000 errors, or [`keep`](AllErrors::keep) |
+//! | [`MaxErrors`] | the errors | at one error too many | 1000 errors, or as told |
+//! | [`FirstOk`] | the first value, or all errors | at the first value | 1000 errors, or as told |
+//! | [`Quorum`] | so many values, or all errors | when there are enough | those, and 1000 errors |
+//! | [`Supervise`] | numbers, and the latest errors | never | 16 errors, or as told |
+//! | [`Discard`] | nothing | never | nothing |
+//! | [`completions`] | results as tasks end, beside the join | when nobody listens | its capacity |
+//!
+//! Panics reach a policy where the group takes them for errors
+//! ([`OnPanic::Error`](crate::OnPanic::Error)). By default they end the group, whatever its policy.
 
+mod all_errors;
+mod all_ok;
+mod all_results;
+mod completions;
+mod discard;
+mod errors;
 mod first_error;
+mod first_ok;
+mod max_errors;
+mod quorum;
+mod slots;
+mod supervise;
+mod until;
 
+pub use all_errors::AllErrors;
+pub use all_ok::AllOk;
+pub use all_results::AllResults;
+pub use completions::{Completed, Completions, Delivered, completions};
+#[cfg(feature = "sync")]
+pub use completions::{IntoIter, Iter};
+pub use discard::Discard;
+pub use errors::Errors;
 pub use first_error::FirstError;
+pub use first_ok::FirstOk;
+pub use max_errors::MaxErrors;
+pub use quorum::Quorum;
+pub use supervise::{Report, Supervise};
+pub use until::{Until, until};
 
 use crate::cause::Cause;
 use crate::error::{BuildError, Panicked, TaskId};

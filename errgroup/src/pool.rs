@@ -16,6 +16,8 @@ use std::task::Waker;
 
 /// No deck is larger: what waits in one is not in the order of the queue any more.
 const LARGEST_DECK: usize = 32;
+/// A runner takes its share of the queue in so many steps.
+const SHARES: usize = 4;
 
 /// A task that was accepted.
 #[derive(Debug)]
@@ -517,7 +519,10 @@ impl<W> Line<W> {
         let gone = deck.settle();
         self.slots.pop(gone);
         if deck.jobs.is_empty() {
-            let share = self.queue.len().div_ceil(self.slots.limit()).min(LARGEST_DECK);
+            // A part of its fair share: jobs should start about in the order of the queue, and a
+            // lock for each is cheap while there are few.
+            let runners = self.slots.limit().saturating_mul(SHARES);
+            let share = (self.queue.len() / runners).clamp(1, LARGEST_DECK).min(self.queue.len());
             deck.jobs.extend(self.queue.drain(..share));
             deck.counted = share;
         }

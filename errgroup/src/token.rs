@@ -3,6 +3,8 @@
 mod callback;
 mod cancel;
 mod condvar;
+#[cfg(feature = "tokio-util")]
+mod foreign;
 mod guard;
 mod node;
 #[cfg(any(feature = "sync", feature = "async"))]
@@ -254,13 +256,14 @@ impl CancelToken {
 
     #[cold]
     fn cancelled_error(&self) -> Cancelled {
-        Cancelled::new(self.0.as_ref().map_or(Cause::Requested, |node| node.cause_or_requested()))
+        let cause = self.0.as_ref().and_then(|node| node.cause());
+        Cancelled::new(cause.unwrap_or(Cause::Requested))
     }
 
     /// Why the token is cancelled; `None` while it is not.
     #[must_use]
     pub fn cause(&self) -> Option<Cause> {
-        self.0.as_ref().filter(|node| node.is_cancelled())?.cause().cloned()
+        self.0.as_ref().filter(|node| node.is_cancelled())?.cause()
     }
 
     /// When the token is cancelled at the latest, if it has a deadline.

@@ -31,6 +31,16 @@ impl Ticket {
     fn index(&self) -> usize {
         self.0.get() - 1
     }
+
+    /// The ticket as a number, never 0, for whoever has no room for more.
+    pub(crate) fn into_number(self) -> NonZeroUsize {
+        self.0
+    }
+
+    /// The ticket that [`into_number`](Self::into_number) made a number of.
+    pub(crate) fn from_number(number: NonZeroUsize) -> Self {
+        Self(number)
+    }
 }
 
 /// Requests of type `R` in the order of their arrival, each to be settled with an `O`.
@@ -291,9 +301,9 @@ pub(crate) struct WakePanic(Option<Box<dyn Any + Send>>);
 
 impl WakePanic {
     /// Calls a waker, or whatever else must not keep those after it from being called.
-    pub(crate) fn guard(&mut self, call: impl FnOnce()) {
+    pub(crate) fn guard(&mut self, wake: impl FnOnce()) {
         // What is called is consumed by it, so nobody can see it in a half-way state.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(wake)) {
             match self.0 {
                 None => self.0 = Some(payload),
                 // Only the first tells; dropping this one could panic in its turn.

@@ -95,8 +95,10 @@ fn callback_takes_itself_back() {
             let token = token.clone();
             thread::spawn(move || token.cancel())
         };
+        // A step of the model: what is not one, such as a look into the place, is never late.
+        let cancelled = token.is_cancelled();
         if let Some(registration) = take(&place) {
-            registration.unregister_and_wait();
+            assert!(registration.unregister_and_wait() || cancelled || token.is_cancelled());
         }
         assert!(canceller.join().unwrap());
         assert_alone(&token);

@@ -94,6 +94,19 @@ fn deadline_alone_ends_a_wait() {
     });
 }
 
+/// T11: the same for a plain wait, beneath the token that has the deadline.
+#[test]
+fn deadline_above_ends_a_wait() {
+    explore(Explore::All, || {
+        let deadline = Deadline::unfired();
+        let token = CancelToken::with(Some(deadline.clone())).child();
+        let firing = thread::spawn(move || deadline.fire());
+        token.cancelled().wait();
+        firing.join().unwrap();
+        assert_eq!((cause(&token).as_str(), dependents(&token)), (PASSED, 0));
+    });
+}
+
 /// T11: a task waits beneath a token whose deadline passes: the timer, which knows the child,
 /// wakes it.
 #[test]

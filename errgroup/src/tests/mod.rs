@@ -10,6 +10,8 @@ mod loom_token_deadline;
 #[cfg(lockgate_loom)]
 mod loom_token_tree;
 #[cfg(lockgate_loom)]
+mod loom_token_user_code;
+#[cfg(lockgate_loom)]
 mod loom_token_wait;
 #[cfg(not(lockgate_loom))]
 mod token;

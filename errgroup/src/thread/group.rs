@@ -67,7 +67,7 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Group<T, E, 
     }
 
     fn from_valid(builder: Builder<J>) -> Self {
-        let handles = Handles::default();
+        let handles = Arc::new(Mutex::new(Vec::new()));
         let starter = starter(&handles, builder.name.clone(), builder.stack_size);
         let (crew, verdict) = Crew::new(builder, starter);
         Self { crew: Some(crew), verdict, handles }

@@ -54,7 +54,7 @@ where
         return builder.join.refuse(error);
     }
     thread::scope(|scope| {
-        let handles = Handles::default();
+        let handles: Handles<'_> = Arc::new(Mutex::new(Vec::new()));
         let starter = starter(scope, &handles, builder.name.clone(), builder.stack_size);
         let (crew, verdict) = Crew::new(builder, starter);
         let cx = Cx::outside(Arc::clone(&crew));

@@ -177,7 +177,6 @@ impl Registration {
     /// token.cancel();
     /// ```
     #[cfg(feature = "sync")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "sync")))]
     pub fn unregister_and_wait(mut self) -> bool {
         let taken_back = self.leave();
         if !taken_back {
@@ -188,8 +187,8 @@ impl Registration {
 
     /// Leaves the callback in place for as long as the token is there.
     ///
-    /// When the last clone of the token and its last child are gone, nobody can cancel it any
-    /// more, and the callback is dropped without having run. One with a deadline runs then.
+    /// When the last clone of the token and its last child are gone, the callback is dropped
+    /// without having run, also if the token has a deadline.
     pub fn detach(mut self) {
         self.seat = None;
         self.token = CancelToken::never();

@@ -34,10 +34,10 @@ impl Node {
         // A deadline that nobody noticed came first all the same.
         let expired = !matches!(cause, Cause::Deadline) && self.has_expired();
         let (cause, unused) = if expired { (Cause::Deadline, Some(cause)) } else { (cause, None) };
-        self.flag(cause);
+        self.flag(&mut inner, cause);
         drop(inner.disarm());
         harvest.sort(inner.dependents.take());
-        harvest.flag_all(self);
+        harvest.flag_all(self.deadline.as_ref(), inner.cause.as_ref());
         drop(inner);
         harvest.tell_all();
         drop(unused);
@@ -53,23 +53,20 @@ impl Node {
         // A deadline of its own may have come first; the top's was looked at there.
         let is_own = |own: &Deadline| top.is_none_or(|top| own.is_before(top));
         let expired = self.deadline.as_ref().is_some_and(is_own) && self.has_expired();
-        self.flag(if expired { Cause::Deadline } else { above.clone() });
+        self.flag(&mut inner, if expired { Cause::Deadline } else { above.clone() });
         drop(inner.disarm());
         Some(inner.dependents.take())
     }
 }
 
 impl Harvest {
-    /// Flags everything beneath `top`, whose lock the caller holds: so whoever comes to cancel
+    /// Flags everything beneath the top, whose lock the caller holds: so whoever comes to cancel
     /// the same, and finds it flagged, can wait for the end of this (K6).
-    fn flag_all(&mut self, top: &Node) {
-        if self.nodes.is_empty() {
-            return;
-        }
-        let cause = top.cause_or_requested();
+    fn flag_all(&mut self, top: Option<&Deadline>, cause: Option<&Cause>) {
+        let cause = cause.unwrap_or(&Cause::Requested);
         let mut at = 0;
         while let Some(node) = self.nodes.get(at) {
-            match node.flag_beneath(&cause, top.deadline.as_ref()) {
+            match node.flag_beneath(cause, top) {
                 Some(dependents) => self.sort(dependents),
                 None if node.is_shared() => self.elsewhere.push(at),
                 None => {}
@@ -82,13 +79,20 @@ impl Harvest {
         if dependents.is_empty() {
             return;
         }
-        self.nodes.reserve(dependents.len());
+        let mut left = dependents.len();
         for dependent in dependents.drain() {
             match dependent {
-                Dependent::Child(node) => self.nodes.push(node),
+                Dependent::Child(node) => {
+                    // Room for all, where there is a child at all.
+                    if self.nodes.len() == self.nodes.capacity() {
+                        self.nodes.reserve(left);
+                    }
+                    self.nodes.push(node);
+                }
                 Dependent::Waiter(waker) => self.wakers.push(waker),
                 Dependent::Callback(job) => self.callbacks.push(job),
             }
+            left -= 1;
         }
     }
 

@@ -22,6 +22,7 @@ use {
 /// # Examples
 ///
 /// ```
+/// # #[cfg(feature = "sync")] {
 /// use lockgate_errgroup::{CancelToken, Cancelled, Condvar};
 /// use std::sync::Mutex;
 ///
@@ -50,6 +51,7 @@ use {
 ///     more.notify_one();
 ///     assert_eq!(worker.join().unwrap(), 6);
 /// });
+/// # }
 /// ```
 pub struct Condvar {
     line: Mutex<Waiters<(), ()>>,
@@ -95,7 +97,6 @@ impl Condvar {
     /// [`Cancelled`], and the lock is not held. A token that is cancelled when this is called
     /// wins over everything.
     #[cfg(feature = "sync")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "sync")))]
     pub fn wait<G>(
         &self,
         token: &CancelToken,

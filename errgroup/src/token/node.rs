@@ -11,6 +11,7 @@ use crate::timer;
 use std::collections::HashSet;
 use std::fmt;
 use std::mem;
+#[cfg(feature = "tokio-util")]
 use std::sync::OnceLock;
 use std::task::Waker;
 
@@ -23,15 +24,16 @@ const CANCELLED: u8 = 2;
 pub(crate) struct Node {
     /// `OPEN` or `TIMED`, then `CANCELLED` for good. Written under the lock.
     state: AtomicU8,
-    /// Written under the lock, before the state.
-    cause: OnceLock<Cause>,
     /// No later than that of any parent.
     pub(super) deadline: Option<Deadline>,
     parents: Parents,
-    /// The handles of users, and the children that are registered here. Not counted without
-    /// parents, because then nobody has to be told when there are none left.
+    /// The handles of users, and the children that are registered here. Not counted where nobody
+    /// has to be told that there are none left: no parent, and no timer.
     handles: AtomicUsize,
     pub(super) inner: Mutex<Inner>,
+    /// Cancelled with this one, for `child_tokio`.
+    #[cfg(feature = "tokio-util")]
+    pub(super) theirs: OnceLock<tokio_util::sync::CancellationToken>,
 }
 
 pub(super) struct Inner {
@@ -42,6 +44,9 @@ pub(super) struct Inner {
     timed: usize,
     /// … and its entry there.
     alarm: Option<timer::Key>,
+    /// Written once, before the state. Not beside the state in a `OnceLock`, whose two exchanges
+    /// are a quarter of what a child costs a cancel; it is asked for rarely.
+    pub(super) cause: Option<Cause>,
 }
 
 /// What is to be told of a cancel.
@@ -52,12 +57,12 @@ pub(super) enum Dependent {
 }
 
 /// What a node hangs on.
-#[derive(Default)]
 pub(super) enum Parents {
-    #[default]
     None,
     One(Link),
     Many(Box<[Link]>),
+    #[cfg(feature = "tokio-util")]
+    Foreign(super::foreign::Foreign),
 }
 
 /// INVARIANT: the parent is strong, so what is above a node never goes while the node is there,
@@ -90,9 +95,9 @@ impl Parents {
 
     fn links(&self) -> &[Link] {
         match self {
-            Self::None => &[],
             Self::One(link) => std::slice::from_ref(link),
             Self::Many(links) => links,
+            _ => &[],
         }
     }
 }
@@ -136,14 +141,30 @@ impl Node {
         node
     }
 
+    #[cfg(feature = "tokio-util")]
+    pub(super) fn linked() -> Arc<Self> {
+        Arc::new(Self::with(None, Parents::Foreign(super::foreign::Foreign::new())))
+    }
+
+    #[cfg(feature = "tokio-util")]
+    pub(super) fn parents(&self) -> &Parents {
+        &self.parents
+    }
+
     fn with(deadline: Option<Deadline>, parents: Parents) -> Self {
         Self {
             state: AtomicU8::new(if deadline.is_some() { TIMED } else { OPEN }),
-            cause: OnceLock::new(),
             deadline,
             parents,
             handles: AtomicUsize::new(1),
-            inner: Mutex::new(Inner { dependents: Slab::new(), timed: 0, alarm: None }),
+            inner: Mutex::new(Inner {
+                dependents: Slab::new(),
+                timed: 0,
+                alarm: None,
+                cause: None,
+            }),
+            #[cfg(feature = "tokio-util")]
+            theirs: OnceLock::new(),
         }
     }
 
@@ -155,7 +176,7 @@ impl Node {
         if parent.is_flagged() {
             drop(inner);
             drop(child);
-            self.cancel(parent.cause_or_requested());
+            self.cancel(parent.cause().unwrap_or(Cause::Requested));
             return;
         }
         // ORDERING: Relaxed: nobody else has the child yet.
@@ -165,8 +186,8 @@ impl Node {
 
     #[inline]
     pub(super) fn is_cancelled(&self) -> bool {
-        // ORDERING: Acquire pairs with the Release in `flag`: who hears of a cancel sees its
-        // cause, and what was done before it.
+        // ORDERING: Acquire pairs with the Release in `flag`: who hears of a cancel sees
+        // what was done before it.
         match self.state.load(Ordering::Acquire) {
             OPEN => false,
             TIMED => self.look_at_the_clock(),
@@ -200,20 +221,16 @@ impl Node {
     }
 
     /// Under the lock, once.
-    pub(super) fn flag(&self, cause: Cause) {
-        let first = self.cause.set(cause).is_ok();
-        debug_assert!(first, "flagged under the lock, once");
+    pub(super) fn flag(&self, inner: &mut Inner, cause: Cause) {
+        debug_assert!(inner.cause.is_none(), "flagged once");
+        inner.cause = Some(cause);
         // ORDERING: Release pairs with the Acquire in `is_cancelled` and `is_flagged`.
         self.state.store(CANCELLED, Ordering::Release);
     }
 
-    /// Of a node that is flagged.
-    pub(super) fn cause(&self) -> Option<&Cause> {
-        self.cause.get()
-    }
-
-    pub(super) fn cause_or_requested(&self) -> Cause {
-        self.cause.get().cloned().unwrap_or(Cause::Requested)
+    /// `None` while it is not flagged. A clone of a cause runs nothing of the user's.
+    pub(super) fn cause(&self) -> Option<Cause> {
+        self.inner.lock().cause.clone()
     }
 
     pub(super) fn is_shared(&self) -> bool {
@@ -323,18 +340,18 @@ impl Node {
 
     #[inline]
     fn is_counted(&self) -> bool {
-        !matches!(self.parents, Parents::None)
+        !matches!(self.parents, Parents::None) || self.deadline.is_some()
     }
 
-    /// One handle less. `true` if it was the last one of a node that hangs on others.
+    /// One handle less. `true` if it was the last one, and somebody has to be told.
     #[inline]
     fn release(&self) -> bool {
-        // ORDERING: Acquire pairs with the Release below: the last one sees what the others did.
-        // A single handle is the caller's own, so nobody can count up now.
+        // ORDERING: Relaxed: it publishes nothing. What the last one touches is behind locks, or was
+        // written before there was a second handle; Arc sees to the memory. A single handle is the
+        // caller's own, so nobody can count up now.
         self.is_counted()
-            && (self.handles.load(Ordering::Acquire) == 1
-                // ORDERING: AcqRel: as above.
-                || self.handles.fetch_sub(1, Ordering::AcqRel) == 1)
+            && (self.handles.load(Ordering::Relaxed) == 1
+                || self.handles.fetch_sub(1, Ordering::Relaxed) == 1)
     }
 
     #[inline]
@@ -344,11 +361,19 @@ impl Node {
         }
     }
 
-    /// K4: gives up the places in the parents, and on upwards for as long as nothing else keeps
+    /// K4: gives up the places in the parents and at the timer, and on upwards for as long as nothing else keeps
     /// one there. A loop, because a chain may be deep.
     fn unlink(&self) {
         let (mut next, mut more) = (Some(self), Vec::new());
         while let Some(node) = next.take().or_else(|| more.pop()) {
+            if node.deadline.is_some() {
+                let due = node.inner.lock().disarm();
+                drop(due);
+            }
+            #[cfg(feature = "tokio-util")]
+            if let Parents::Foreign(foreign) = &node.parents {
+                foreign.leave();
+            }
             for link in node.parents.links().iter().filter(|link| link.leave()) {
                 more.extend(next.replace(&link.parent));
             }
@@ -418,20 +443,20 @@ pub(super) fn earlier<'a>(
 /// K5: a chain of nodes goes in a loop, however deep it is.
 impl Drop for Node {
     fn drop(&mut self) {
-        let mut parents = mem::take(&mut self.parents);
+        let mut parents = mem::replace(&mut self.parents, Parents::None);
         let mut more = Vec::new();
         loop {
             let next = match parents {
-                Parents::None => more.pop(),
                 Parents::One(link) => Some(link.parent),
                 Parents::Many(links) => {
                     more.extend(links.into_iter().map(|link| link.parent));
                     more.pop()
                 }
+                _ => more.pop(),
             };
             let Some(next) = next else { break };
             parents = match Arc::into_inner(next) {
-                Some(mut last) => mem::take(&mut last.parents),
+                Some(mut last) => mem::replace(&mut last.parents, Parents::None),
                 None => Parents::None,
             };
         }
@@ -440,6 +465,6 @@ impl Drop for Node {
 
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Node").field("cause", &self.cause.get()).finish_non_exhaustive()
+        f.debug_struct("Node").field("cancelled", &self.is_flagged()).finish_non_exhaustive()
     }
 }

@@ -3,3 +3,11 @@
 //! No test sleeps to establish a condition.
 
 mod token;
+mod token_go;
+mod token_properties;
+mod token_regressions;
+mod token_traits;
+
+mod policies;
+#[cfg(feature = "async")]
+mod task_scope;
