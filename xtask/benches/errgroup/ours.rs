@@ -1,11 +1,10 @@
 use crate::harness::{Role, Subject};
 use crate::subject::{Discard, Fail, Flag, Keep, Limit, Park, Sum, Threads, Token, Tree, Wait};
 use crate::tasks::task;
-use lockgate_errgroup::join::{FirstError, Join};
-use lockgate_errgroup::task::Group;
-use lockgate_errgroup::{Builder, CancelToken, thread};
+use lockgate_errgroup::join::{AllResults, FirstError};
+use lockgate_errgroup::task::{self, Group};
+use lockgate_errgroup::{BuildError, Builder, CancelToken, Error, thread};
 use std::future::Future;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -34,7 +33,7 @@ impl Threads for Ours {
 
 impl Keep for Ours {
     async fn keep(tasks: u64) -> Sum {
-        keep(Builder::<FirstError<()>>::new().join_with(Results::default()), tasks).await
+        keep(Builder::with(AllResults::new()), tasks).await
     }
 }
 
@@ -60,8 +59,7 @@ impl Subject for OursKept {
 
 impl Limit for OursKept {
     async fn limit(limit: usize, tasks: u64) -> Sum {
-        keep(Builder::<FirstError<()>>::new().limit(limit).join_with(Results::default()), tasks)
-            .await
+        keep(Builder::with(AllResults::new()).limit(limit), tasks).await
     }
 }
 
@@ -74,33 +72,46 @@ async fn discard(builder: Builder<FirstError<()>>, tasks: u64) -> Sum {
     None
 }
 
-async fn keep(builder: Builder<Results>, tasks: u64) -> Sum {
+async fn keep(builder: Builder<AllResults<u64, ()>>, tasks: u64) -> Sum {
     let group = Group::build(builder).expect("the options are right");
     for number in 0..tasks {
         group.spawn(move |_| task(number)).await;
     }
-    let results = group.join().await;
-    Some(results.into_iter().map(|result| result.expect("there").expect("no task fails")).sum())
+    sum(group.join().await)
 }
 
-/// Every result, in the order of the spawns.
-#[derive(Default)]
-struct Results(Vec<Option<Result<u64, ()>>>);
+fn sum(results: Result<Vec<Result<u64, Error<()>>>, BuildError>) -> Sum {
+    let results = results.expect("the options are right");
+    Some(results.into_iter().map(|result| result.expect("no task fails")).sum())
+}
 
-impl Join<u64, ()> for Results {
-    type Output = Vec<Option<Result<u64, ()>>>;
+/// The scope of tasks that may borrow, and so run inside the task that awaits it.
+pub struct OurScope;
 
-    fn complete(&mut self, index: usize, result: Result<u64, ()>) -> ControlFlow<()> {
-        if index >= self.0.len() {
-            self.0.resize_with(index + 1, || None);
+impl Subject for OurScope {
+    const NAME: &'static str = Ours::NAME;
+    const ROLE: Role = Role::Ours;
+}
+
+impl Keep for OurScope {
+    async fn keep(tasks: u64) -> Sum {
+        scope(Builder::with(AllResults::new()), tasks).await
+    }
+}
+
+impl Limit for OurScope {
+    async fn limit(limit: usize, tasks: u64) -> Sum {
+        scope(Builder::with(AllResults::new()).limit(limit), tasks).await
+    }
+}
+
+async fn scope(builder: Builder<AllResults<u64, ()>>, tasks: u64) -> Sum {
+    let body = |scope: task::Scope<'static, u64, ()>| async move {
+        for number in 0..tasks {
+            scope.spawn(move |_| task(number)).await;
         }
-        self.0[index] = Some(result);
-        ControlFlow::Continue(())
-    }
-
-    fn finish(self) -> Self::Output {
-        self.0
-    }
+    };
+    sum(task::scope_with(builder, body).await)
 }
 
 impl Fail for Ours {
@@ -109,7 +120,7 @@ impl Fail for Ours {
         let waiting = Arc::new(AtomicUsize::new(0));
         for _ in 0..tasks {
             let waiting = Arc::clone(&waiting);
-            let wait = move |cx: lockgate_errgroup::task::Cx<(), Instant>| async move {
+            let wait = move |cx: task::Cx<(), Instant>| async move {
                 waiting.fetch_add(1, Ordering::Relaxed);
                 cx.token().cancelled().await;
                 Ok(())

@@ -1,11 +1,12 @@
 //! Tasks of tokio's that do nothing but be counted. One operation is one task, spawned and joined.
 
 use crate::harness::{Sample, Scenario, Unit, entries};
-use crate::ours::{Ours, OursKept};
+use crate::ours::{OurScope, Ours, OursKept};
 use crate::subject::{Discard, Keep, Limit, Sum};
 use crate::tally;
 use crate::task_rivals::{
-    BufferUnordered, JoinSetAll, JoinSetLen, JoinSetNext, JoinSetSemaphore, Tracker, VecOfHandles,
+    BufferInPlace, BufferUnordered, JoinSetAll, JoinSetLen, JoinSetNext, JoinSetSemaphore, Tracker,
+    Unordered, VecOfHandles,
 };
 use std::future::Future;
 use std::sync::OnceLock;
@@ -17,10 +18,23 @@ const LIMIT: usize = 10;
 const WORKERS: usize = 2;
 
 pub fn scenarios() -> Vec<Scenario> {
-    [("task", Place::Task), ("block-on", Place::BlockOn), ("current-thread", Place::CurrentThread)]
-        .into_iter()
-        .flat_map(|(name, place)| at(name, place))
-        .collect()
+    let places = [
+        ("task", Place::Task),
+        ("block-on", Place::BlockOn),
+        ("current-thread", Place::CurrentThread),
+    ];
+    let spawned = places.into_iter().flat_map(|(name, place)| at(name, place));
+    spawned.chain(in_place()).collect()
+}
+
+/// Nothing is spawned: all tasks run inside the one that waits for them. For the record.
+fn in_place() -> [Scenario; 2] {
+    let scenario = |name: &str| Scenario::new(format!("in-place/{name}"), Unit::Wall).sample_ms(5);
+    let place = Place::CurrentThread;
+    [
+        entries!(scenario("kept"), kept(place): OurScope, Unordered),
+        entries!(scenario("limit-10"), limited(place): OurScope, BufferInPlace),
+    ]
 }
 
 fn at(place_name: &str, place: Place) -> [Scenario; 4] {

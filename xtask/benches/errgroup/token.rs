@@ -13,6 +13,8 @@ use std::time::Instant;
 
 const CHILDREN: u64 = 1_000;
 const CHAIN: u64 = 10_000;
+/// Questions in a sample, at least: with few of them two threads would be measured that start.
+const QUESTIONS: u64 = 1 << 20;
 
 pub fn scenarios() -> Vec<Scenario> {
     let scenario = |name: &str| Scenario::new(format!("token/{name}"), Unit::Wall);
@@ -34,6 +36,7 @@ fn ask<F: Flag>(flag: &F, times: u64) -> u64 {
 
 fn asked<F: Flag>() -> impl FnMut(u64) -> Sample {
     |ops| {
+        let ops = ops.max(QUESTIONS);
         let flag = F::new();
         let start = Instant::now();
         let cancelled = ask(&flag, ops);
@@ -48,6 +51,7 @@ fn asked<F: Flag>() -> impl FnMut(u64) -> Sample {
 /// Wall time ÷ the operations of one of both: two that do not disturb each other look like one.
 fn asked_by_two<F: Flag>() -> impl FnMut(u64) -> Sample {
     |ops| {
+        let ops = ops.max(QUESTIONS);
         let flag = Padded(F::new());
         let (elapsed, cancelled) = together(2, Placement::Pinned, |_| ask(&flag.0, ops));
         assert_eq!(cancelled, [0, 0]);
