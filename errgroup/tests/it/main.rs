@@ -2,5 +2,6 @@
 //!
 //! No test sleeps to establish a condition.
 
+mod each;
 mod policies;
 mod wait_group;
