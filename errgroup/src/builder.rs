@@ -64,6 +64,15 @@ impl<E> Default for Builder<FirstError<E>> {
     }
 }
 
+// For one type alone, so that `Builder::new().join_with(..)` need not say whose errors the policy
+// that it replaces would have kept.
+impl Builder<FirstError<Infallible>> {
+    /// Another policy: what is made of the tasks' results. [`with`](Self::with) begins with it.
+    pub fn join_with<J>(self, join: J) -> Builder<J> {
+        self.replace_join(join)
+    }
+}
+
 impl<J> Builder<J> {
     /// No limit, and `join` for the policy: what is made of the tasks' results.
     ///

@@ -219,8 +219,29 @@ impl<'s, T, E> Core<'s, T, E> {
         };
         if ends {
             let TaskId { index, name } = task.clone();
-            self.token.cancel_with(Cause::Panic { index, name });
+            self.cancel(Cause::Panic { index, name });
         }
+    }
+
+    /// Cancels the group where no panic may get through: who calls has a slot to give back, or
+    /// others to join. Callbacks and wakers are the user's, and the first panic of the group is
+    /// what goes on; the hook has told of this one.
+    #[cold]
+    pub(crate) fn cancel(&self, cause: impl Into<Cause>) {
+        let cause = cause.into();
+        let cancelled = catch_unwind(AssertUnwindSafe(|| self.token.cancel_with(cause)));
+        drop_payload(cancelled);
+    }
+
+    /// [`refuses`](Self::refuses) for a task that is about to start: a deadline that is noticed
+    /// here calls callbacks, and their panic is the task's.
+    #[inline]
+    pub(crate) fn turns_away(&self, task: &TaskId) -> bool {
+        let refused = catch_unwind(AssertUnwindSafe(|| self.refuses()));
+        refused.unwrap_or_else(|payload| {
+            self.panicked(task, payload);
+            true
+        })
     }
 
     /// The end, when all is joined: the outcome, or the panic that goes on.

@@ -149,6 +149,7 @@ mod timer;
 #[path = "tests/token_timer.rs"]
 mod timer;
 mod token;
+mod wait_group;
 mod waiters;
 
 pub use builder::{Builder, OnPanic};
@@ -164,3 +165,4 @@ pub use token::Run;
 pub use token::{
     CancelToken, Condvar, DropGuard, Registration, Sleep, WaitCancelled, WaitCancelledOwned,
 };
+pub use wait_group::{Member, Members, StillBusy, WaitEmpty, WaitEmptyOwned, WaitGroup};

@@ -12,6 +12,7 @@ use crate::primitives::{Arc, Mutex};
 use crate::state::{Slots, Summon};
 use crate::waiters::{Left, Progress, Ticket, Waiters, WakeBatch, WakePanic};
 use std::collections::VecDeque;
+use std::mem;
 use std::task::Waker;
 
 /// No deck is larger: what waits in one is not in the order of the queue any more.
@@ -68,6 +69,8 @@ struct Deck<W> {
     counted: usize,
     /// The next job is to be fetched by way of the line, where somebody wants to know.
     report: bool,
+    /// Its runner was started and has not looked for a job yet.
+    fresh: bool,
     /// What the runner runs now.
     current: Option<(usize, Option<Arc<str>>)>,
 }
@@ -181,12 +184,12 @@ impl<W> Pool<W> {
                 drop(line);
                 drop(waker);
             }
-            Left::Settled(()) => self.give_back(line),
+            Left::Settled(()) => self.give_back(line, 1),
         }
     }
 
-    fn give_back(&self, mut line: Guard<'_, W>) {
-        line.slots.pop(1);
+    fn give_back(&self, mut line: Guard<'_, W>, places: usize) {
+        line.slots.pop(places);
         let mut batch = WakeBatch::default();
         line.promise_places(&mut batch);
         line.tell_joiners(&mut batch);
@@ -257,10 +260,10 @@ impl<W> Pool<W> {
 
     /// A runner that was started is there, and takes its seat.
     pub(crate) fn arrive(&self) -> Arc<Seat<W>> {
-        let seat = Arc::new(Seat::new());
-        let mut line = self.line.lock();
-        line.slots.arrive();
-        line.seats.push(Arc::clone(&seat));
+        // It is on its way until it looks: the job that it was called for is queued, and would
+        // be counted twice if it were busy by now.
+        let seat = Arc::new(Seat::new(true));
+        self.line.lock().seats.push(Arc::clone(&seat));
         seat
     }
 
@@ -270,7 +273,7 @@ impl<W> Pool<W> {
         if !line.has_jobs() || !line.slots.enlist() {
             return None;
         }
-        let seat = Arc::new(Seat::new());
+        let seat = Arc::new(Seat::new(false));
         line.seats.push(Arc::clone(&seat));
         Some(seat)
     }
@@ -329,7 +332,6 @@ impl<W> Pool<W> {
                 match line.sleepers.leave_settled(ticket) {
                     Some(Rise::Called) => line.slots.arrive(),
                     Some(Rise::Dismissed) => {
-                        line.slots.forget_idle();
                         line.vacate(seat);
                         return (Next::Leave, None);
                     }
@@ -366,23 +368,22 @@ impl<W> Pool<W> {
         }
     }
 
-    /// Takes out every job that has not started.
-    pub(crate) fn purge(&self) -> Vec<Job<W>> {
-        let mut batch = WakeBatch::default();
+    /// Takes out every job that has not started. They count until they are dropped: whoever
+    /// joins finds nothing of them any more.
+    pub(crate) fn purge(&self) {
         let mut line = self.line.lock();
         line.recount(false);
-        let mut jobs: Vec<_> = line.queue.drain(..).collect();
+        let mut jobs = mem::take(&mut line.queue);
         for seat in &line.seats {
             let mut deck = seat.deck.lock();
-            jobs.extend(deck.jobs.drain(..));
+            jobs.append(&mut deck.jobs);
             deck.counted = 0;
         }
-        line.slots.pop(jobs.len());
-        line.promise_places(&mut batch);
-        line.tell_joiners(&mut batch);
         drop(line);
-        wake(batch);
-        jobs
+        let places = jobs.len();
+        // What they capture is the user's, and each drop may panic.
+        jobs.into_iter().for_each(drop_payload);
+        self.give_back(self.line.lock(), places);
     }
 
     /// A runner ends that did not leave by `next`.
@@ -402,7 +403,12 @@ impl<W> Pool<W> {
         let mut batch = WakeBatch::default();
         let mut line = self.line.lock();
         line.dismissed = true;
-        line.sleepers.settle_where(&mut batch, |()| Some(Rise::Dismissed));
+        // INVARIANT: as many are idle as are in the line. What is spawned from here on must not
+        // call one of these.
+        while let Some(waker) = line.sleepers.settle_front(Rise::Dismissed) {
+            line.slots.forget_idle();
+            batch.push(waker);
+        }
         drop(line);
         wake(batch);
     }
@@ -512,12 +518,20 @@ impl<W> Line<W> {
         fewer
     }
 
+    /// What the owner of a deck has done since it was here last, if ever.
+    fn settle(&mut self, deck: &mut Deck<W>) {
+        if mem::take(&mut deck.fresh) {
+            self.slots.arrive();
+        }
+        let gone = deck.settle();
+        self.slots.pop(gone);
+    }
+
     /// Takes a job for the runner of `seat`, and its share of what is left into its deck.
     fn take(&mut self, seat: &Arc<Seat<W>>) -> Option<Job<W>> {
         let mut deck = seat.deck.lock();
         deck.report = !self.spawners.is_empty();
-        let gone = deck.settle();
-        self.slots.pop(gone);
+        self.settle(&mut deck);
         if deck.jobs.is_empty() {
             // A part of its fair share: jobs should start about in the order of the queue, and a
             // lock for each is cheap while there are few.
@@ -567,8 +581,7 @@ impl<W> Line<W> {
     /// A runner goes for good. What is left in its deck is for the others, first of all.
     fn vacate(&mut self, seat: &Arc<Seat<W>>) {
         let mut deck = seat.deck.lock();
-        let gone = deck.settle();
-        self.slots.pop(gone);
+        self.settle(&mut deck);
         while let Some(job) = deck.jobs.pop_back() {
             self.queue.push_front(job);
         }
@@ -598,8 +611,9 @@ impl<W> Line<W> {
 }
 
 impl<W> Seat<W> {
-    fn new() -> Self {
-        let deck = Deck { jobs: VecDeque::new(), counted: 0, report: false, current: None };
+    fn new(fresh: bool) -> Self {
+        let (counted, report, current) = (0, false, None);
+        let deck = Deck { jobs: VecDeque::new(), counted, report, fresh, current };
         Self { deck: Mutex::new(deck) }
     }
 }

@@ -123,7 +123,7 @@ where
             }
             match this.body.as_mut().project() {
                 BodyNow::New { task } => {
-                    if member.crew.core.refuses() {
+                    if member.crew.core.turns_away(&member.id()) {
                         break None;
                     }
                     let Some(task) = task.take() else { break None };

@@ -3,6 +3,7 @@
 use super::alone::{Alone, Unnamed};
 use super::cx::{Cx, Name};
 use super::runner::Runner;
+use super::runtime::Runtime;
 use crate::builder::Builder;
 use crate::core::{Core, Verdict};
 use crate::error::{TaskId, drop_payload};
@@ -15,7 +16,6 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::Waker;
-use tokio::runtime::Handle;
 
 /// What a task does, where a runner polls it.
 pub(crate) type Work<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
@@ -28,7 +28,7 @@ pub(crate) struct Crew<T, E> {
     aborted: AtomicU8,
     /// Tasks that wait, each with the waker that an abort needs.
     waiting: Mutex<Waiters<TaskId, ()>>,
-    runtime: Option<Handle>,
+    runtime: Runtime,
 }
 
 /// How tasks become tasks of the runtime.
@@ -55,7 +55,7 @@ impl<T: Send + 'static, E: Send + 'static> Crew<T, E> {
             mode,
             aborted: AtomicU8::new(0),
             waiting: Mutex::new(Waiters::new()),
-            runtime: Handle::try_current().ok(),
+            runtime: Runtime::current(),
         };
         (Arc::new(crew), verdict)
     }
@@ -75,13 +75,13 @@ impl<T: Send + 'static, E: Send + 'static> Crew<T, E> {
         let index = count.enter();
         match name {
             None => {
-                self.hire(Alone::new(Arc::clone(self), index, Unnamed, task));
+                self.runtime.spawn(Alone::new(Arc::clone(self), index, Unnamed, task));
                 TaskId { index, name: None }
             }
             Some(_) => {
                 let name = Name::of(name);
                 let id = name.id(index);
-                self.hire(Alone::new(Arc::clone(self), index, name, task));
+                self.runtime.spawn(Alone::new(Arc::clone(self), index, name, task));
                 id
             }
         }
@@ -91,14 +91,7 @@ impl<T: Send + 'static, E: Send + 'static> Crew<T, E> {
     #[inline]
     pub(super) fn start(self: &Arc<Self>, start: Option<Start>) {
         if let Some(start) = start {
-            self.hire(Runner::new(Arc::clone(self), start));
-        }
-    }
-
-    fn hire(&self, future: impl Future<Output = ()> + Send + 'static) {
-        match &self.runtime {
-            Some(runtime) => drop(runtime.spawn(future)),
-            None => drop(tokio::spawn(future)),
+            self.runtime.spawn(Runner::new(Arc::clone(self), start));
         }
     }
 }
@@ -110,10 +103,7 @@ impl<T, E> Crew<T, E> {
         // after the wake-ups below looks at it under the same lock.
         self.aborted.store(1, Ordering::Release);
         if let Mode::Limited(pool) = &self.mode {
-            // What they capture is the user's, and its drop may panic.
-            for job in pool.purge() {
-                drop_payload(job);
-            }
+            pool.purge();
         }
         let mut batch = WakeBatch::default();
         self.waiting.lock().settle_where(&mut batch, |_| Some(()));
@@ -269,8 +259,12 @@ impl Count {
         // operation announces the wait and looks: the last `exit` comes before it and is seen,
         // or after it and sees WAITED.
         if self.word.fetch_or(WAITED, Ordering::AcqRel) < ONE {
-            // ORDERING: Relaxed: under the lock, where nobody else waits or is about to tell.
-            self.word.fetch_and(!WAITED, Ordering::Relaxed);
+            // INVARIANT: while somebody is in line WAITED stands, also if the last `exit` is on
+            // its way to the lock: tasks that come before it gets there leave it to their last.
+            if joiners.is_empty() {
+                // ORDERING: Relaxed: under the lock, where nobody else waits.
+                self.word.fetch_and(!WAITED, Ordering::Relaxed);
+            }
             drop(joiners);
             drop(fresh);
             return Place::Ready;

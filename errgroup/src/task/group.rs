@@ -145,7 +145,7 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Group<T, E, 
 
     /// Drops every task as soon as it waits.
     pub fn abort(&self) {
-        self.crew.core.token.cancel_with("the group was aborted");
+        self.crew.core.cancel("the group was aborted");
         self.crew.abort();
     }
 
@@ -176,7 +176,7 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Group<T, E, 
 impl<T: Send + 'static, E: Send + 'static, J: Join<T, E>> Drop for Group<T, E, J> {
     fn drop(&mut self) {
         if !self.over {
-            self.crew.core.token.cancel_with("the group was dropped");
+            self.crew.core.cancel("the group was dropped");
             self.crew.abort();
         }
     }

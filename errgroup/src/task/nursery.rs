@@ -270,7 +270,7 @@ where
             Ok(Poll::Ready(())) => {}
             Err(payload) => {
                 self.panic = Some(payload);
-                self.nursery.core.token.cancel_with("the body of the scope panicked");
+                self.nursery.core.cancel("the body of the scope panicked");
             }
         }
         drop_payload(self.body.take());
@@ -310,7 +310,7 @@ where
             let Some((id, work)) = self.nursery.start() else { break };
             started += 1;
             let core = &self.nursery.core;
-            if core.refuses() {
+            if core.turns_away(&id) {
                 core.settle(&id, || {
                     drop(work);
                     None

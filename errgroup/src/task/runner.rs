@@ -79,7 +79,7 @@ impl<T: Send + 'static, E: Send + 'static> Runner<T, E> {
         };
         let Job { index, name, work } = job;
         let id = TaskId { index, name };
-        if self.crew.core.refuses() {
+        if self.crew.core.turns_away(&id) {
             // Its drop may panic: that is the task's panic.
             self.crew.core.settle(&id, || {
                 drop(work);
@@ -133,7 +133,6 @@ impl<T, E> Drop for Runner<T, E> {
         if let Some(ticket) = self.ticket.take() {
             self.crew.resume(ticket);
         }
-        self.crew.abort();
         if let Mode::Limited(pool) = &self.crew.mode {
             match (self.start.take(), &self.seat) {
                 (Some(start), _) => pool.start_failed(start),
@@ -141,5 +140,8 @@ impl<T, E> Drop for Runner<T, E> {
                 (None, None) => {}
             }
         }
+        // After the slot is free: what was queued while it was not has called nobody, and what
+        // is queued from now on does.
+        self.crew.abort();
     }
 }

@@ -3,7 +3,7 @@
 use super::cx::Cx;
 use crate::builder::Builder;
 use crate::core::{Core, Verdict};
-use crate::error::{Rejected, Spawned, TaskId, TrySpawnError};
+use crate::error::{Rejected, Spawned, TaskId, TrySpawnError, drop_payload};
 use crate::join::Join;
 use crate::parker::{Step, drive};
 use crate::pool::{Job, Next, Place, Pool, Seat, Start};
@@ -12,6 +12,7 @@ use crate::token::CancelToken;
 use crate::waiters::Ticket;
 use std::fmt;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -247,7 +248,12 @@ impl<'s, 'env, T, E> Crew<'s, 'env, T, E> {
                 return true;
             }
             // Asking is what cancels it.
-            let passed = self.core.token.is_cancelled();
+            let asked = catch_unwind(AssertUnwindSafe(|| self.core.token.is_cancelled()));
+            // A callback has panicked, and there are threads to join.
+            let passed = asked.unwrap_or_else(|payload| {
+                drop_payload(payload);
+                true
+            });
             if until_deadline && passed {
                 return false;
             }

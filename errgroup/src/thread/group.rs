@@ -67,7 +67,7 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Group<T, E, 
     }
 
     fn from_valid(builder: Builder<J>) -> Self {
-        let handles = Arc::new(Mutex::new(Vec::new()));
+        let handles: Handles = Arc::new(Mutex::new(Vec::new()));
         let starter = starter(&handles, builder.name.clone(), builder.stack_size);
         let (crew, verdict) = Crew::new(builder, starter);
         Self { crew: Some(crew), verdict, handles }
@@ -175,7 +175,7 @@ impl<T, E, J: Join<T, E>> Group<T, E, J> {
 impl<T, E, J: Join<T, E>> Drop for Group<T, E, J> {
     fn drop(&mut self) {
         if let Some(crew) = self.crew.take() {
-            crew.token().cancel_with("the group was dropped");
+            crew.core.cancel("the group was dropped");
             crew.pool.dismiss();
         }
     }

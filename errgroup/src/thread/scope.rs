@@ -60,7 +60,7 @@ where
         let cx = Cx::outside(Arc::clone(&crew));
         let ran = catch_unwind(AssertUnwindSafe(|| body(&cx)));
         if ran.is_err() {
-            crew.token().cancel_with("the body of the scope panicked");
+            crew.core.cancel("the body of the scope panicked");
         }
         crew.wait_quiet(false);
         crew.pool.dismiss();
