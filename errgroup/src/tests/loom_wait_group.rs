@@ -175,6 +175,12 @@ fn only_wait_is_dropped_at_the_last_leave() {
         drop(member);
         canceller.join().unwrap();
         assert_at_rest(&group);
+        // Where the member stays, it need not take the lock for nobody when it leaves.
+        let member = group.enter();
+        drop(queued(&group));
+        // ORDERING: Relaxed: nobody else is here.
+        assert_eq!(group.0.word.load(Ordering::Relaxed), 2, "one member, and no mark");
+        drop(member);
     });
 }
 

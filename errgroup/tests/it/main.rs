@@ -15,6 +15,7 @@ mod token_properties;
 mod token_regressions;
 mod token_traits;
 
+mod each;
 mod policies;
 #[cfg(feature = "async")]
 mod task_scope;
