@@ -14,6 +14,8 @@ mod floor;
 mod memory;
 #[path = "errgroup/ours.rs"]
 mod ours;
+#[path = "errgroup/slices.rs"]
+mod slices;
 #[path = "errgroup/subject.rs"]
 mod subject;
 #[path = "errgroup/tally.rs"]
@@ -37,6 +39,7 @@ fn main() {
     harness::main(|| {
         [
             threads::scenarios(),
+            slices::scenarios(),
             tasks::scenarios(),
             fail::scenarios(),
             token::scenarios(),

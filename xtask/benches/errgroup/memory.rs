@@ -8,7 +8,7 @@ use crate::tally;
 use crate::task_rivals::{
     BufferUnordered, JoinSetLen, JoinSetNext, JoinSetSemaphore, Tracker, VecOfHandles,
 };
-use crate::tasks::{Place, assert_sum};
+use crate::tasks::{Empty, Place, assert_sum};
 use crate::thread_rivals::{Crossbeam, Queue, RayonInPlace, Std};
 use crate::token_rivals::TokioUtil;
 use allocation_counter::{AllocationInfo, measure};
@@ -66,7 +66,7 @@ fn discarded<D: Discard>() -> impl FnMut(u64) -> Sample {
 }
 
 fn limited<L: Limit>() -> impl FnMut(u64) -> Sample {
-    |_| per_task(L::NAME, |tasks| in_this_thread(L::NAME, tasks, L::limit(LIMIT, tasks)))
+    |_| per_task(L::NAME, |tasks| in_this_thread(L::NAME, tasks, L::limit::<Empty>(LIMIT, tasks)))
 }
 
 fn in_this_thread<F>(name: &str, tasks: u64, future: F)
@@ -91,7 +91,7 @@ fn children<T: Tree>() -> impl FnMut(u64) -> Sample {
 /// The most that lives on the heap at a time, the runtime included.
 fn peak<L: Limit>() -> impl FnMut(u64) -> Sample {
     |_| {
-        let run = || in_this_thread(L::NAME, MILLION, L::limit(MILLIONS_LIMIT, MILLION));
+        let run = || in_this_thread(L::NAME, MILLION, L::limit::<Empty>(MILLIONS_LIMIT, MILLION));
         let AllocationInfo { bytes_max, .. } =
             measure(|| tally::assert_counts(L::NAME, MILLION, run));
         Sample::count(1, bytes_max as f64)

@@ -1,6 +1,8 @@
 use crate::harness::{Role, Subject};
-use crate::subject::{Discard, Fail, Flag, Keep, Limit, Park, Sum, Threads, Token, Tree, Wait};
-use crate::tasks::task;
+use crate::subject::{
+    Discard, Fail, Flag, Keep, Limit, Park, Slices, Sum, Threads, Token, Tree, Wait, Work,
+};
+use crate::tasks::Empty;
 use lockgate_errgroup::join::{AllResults, FirstError};
 use lockgate_errgroup::task::{self, Group};
 use lockgate_errgroup::{BuildError, Builder, CancelToken, Error, thread};
@@ -31,21 +33,31 @@ impl Threads for Ours {
     }
 }
 
+impl Slices for Ours {
+    fn for_each<F: Fn(&u64) + Sync>(threads: usize, items: &[u64], body: &F) {
+        let result = thread::for_each(Builder::new().limit(threads), items, |_, item| {
+            body(item);
+            Ok::<(), ()>(())
+        });
+        result.expect("no item fails");
+    }
+}
+
 impl Keep for Ours {
     async fn keep(tasks: u64) -> Sum {
-        keep(Builder::with(AllResults::new()), tasks).await
+        keep::<Empty>(Builder::with(AllResults::new()), tasks).await
     }
 }
 
 impl Discard for Ours {
     async fn discard(tasks: u64) -> Sum {
-        discard(Builder::new(), tasks).await
+        discard::<Empty>(Builder::new(), tasks).await
     }
 }
 
 impl Limit for Ours {
-    async fn limit(limit: usize, tasks: u64) -> Sum {
-        discard(Builder::new().limit(limit), tasks).await
+    async fn limit<W: Work>(limit: usize, tasks: u64) -> Sum {
+        discard::<W>(Builder::new().limit(limit), tasks).await
     }
 }
 
@@ -58,24 +70,24 @@ impl Subject for OursKept {
 }
 
 impl Limit for OursKept {
-    async fn limit(limit: usize, tasks: u64) -> Sum {
-        keep(Builder::with(AllResults::new()).limit(limit), tasks).await
+    async fn limit<W: Work>(limit: usize, tasks: u64) -> Sum {
+        keep::<W>(Builder::with(AllResults::new()).limit(limit), tasks).await
     }
 }
 
-async fn discard(builder: Builder<FirstError<()>>, tasks: u64) -> Sum {
+async fn discard<W: Work>(builder: Builder<FirstError<()>>, tasks: u64) -> Sum {
     let group = Group::build(builder).expect("the options are right");
     for number in 0..tasks {
-        group.spawn(move |_| task(number)).await;
+        group.spawn(move |_| W::task(number)).await;
     }
     group.join().await.expect("no task fails");
     None
 }
 
-async fn keep(builder: Builder<AllResults<u64, ()>>, tasks: u64) -> Sum {
+async fn keep<W: Work>(builder: Builder<AllResults<u64, ()>>, tasks: u64) -> Sum {
     let group = Group::build(builder).expect("the options are right");
     for number in 0..tasks {
-        group.spawn(move |_| task(number)).await;
+        group.spawn(move |_| W::task(number)).await;
     }
     sum(group.join().await)
 }
@@ -95,20 +107,20 @@ impl Subject for OurScope {
 
 impl Keep for OurScope {
     async fn keep(tasks: u64) -> Sum {
-        scope(Builder::with(AllResults::new()), tasks).await
+        scope::<Empty>(Builder::with(AllResults::new()), tasks).await
     }
 }
 
 impl Limit for OurScope {
-    async fn limit(limit: usize, tasks: u64) -> Sum {
-        scope(Builder::with(AllResults::new()).limit(limit), tasks).await
+    async fn limit<W: Work>(limit: usize, tasks: u64) -> Sum {
+        scope::<W>(Builder::with(AllResults::new()).limit(limit), tasks).await
     }
 }
 
-async fn scope(builder: Builder<AllResults<u64, ()>>, tasks: u64) -> Sum {
+async fn scope<W: Work>(builder: Builder<AllResults<u64, ()>>, tasks: u64) -> Sum {
     let body = |scope: task::Scope<'static, u64, ()>| async move {
         for number in 0..tasks {
-            scope.spawn(move |_| task(number)).await;
+            scope.spawn(move |_| W::task(number)).await;
         }
     };
     sum(task::scope_with(builder, body).await)

@@ -11,11 +11,20 @@ pub trait Threads: Subject + 'static {
     fn run<F: Fn() + Sync>(limit: usize, tasks: usize, task: &F);
 }
 
-/// What each task is: [`crate::tasks::task`], which gives its number. All of these give the sum
-/// of what the tasks gave, if they look at it.
+/// Runs a body for each item of a slice, in so many threads.
+pub trait Slices: Subject + 'static {
+    fn for_each<F: Fn(&u64) + Sync>(threads: usize, items: &[u64], body: &F);
+}
+
+/// What each task does: it gives its number.
+pub trait Work: 'static {
+    fn task(number: u64) -> impl Future<Output = Result<u64, ()>> + Send + 'static;
+}
+
+/// The sum of what the tasks gave, if somebody looked at it.
 pub type Sum = Option<u64>;
 
-/// Runs tasks of tokio's without a limit, and hands all results over.
+/// Runs tasks of tokio's that are [`Empty`](crate::tasks::Empty), without a limit, and hands all results over.
 pub trait Keep: Subject + 'static {
     fn keep(tasks: u64) -> impl Future<Output = Sum> + Send + 'static;
 }
@@ -27,7 +36,7 @@ pub trait Discard: Subject + 'static {
 
 /// Runs tasks of tokio's, at most `limit` at once.
 pub trait Limit: Subject + 'static {
-    fn limit(limit: usize, tasks: u64) -> impl Future<Output = Sum> + Send + 'static;
+    fn limit<W: Work>(limit: usize, tasks: u64) -> impl Future<Output = Sum> + Send + 'static;
 }
 
 /// Runs tasks of tokio's that wait for the end, and one that fails when all others wait.

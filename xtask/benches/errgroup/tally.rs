@@ -16,7 +16,12 @@ thread_local! {
 /// One task has run.
 #[inline]
 pub fn count() {
-    LANE.with(|lane| COUNTS[*lane].0.fetch_add(1, Ordering::Relaxed));
+    add(1);
+}
+
+#[inline]
+pub fn add(tasks: u64) {
+    LANE.with(|lane| COUNTS[*lane].0.fetch_add(tasks, Ordering::Relaxed));
 }
 
 fn total() -> u64 {

@@ -1,8 +1,8 @@
 //! The rivals among tasks, each by the calls that its own documentation recommends.
 
 use crate::harness::Subject;
-use crate::subject::{Discard, Fail, Keep, Limit, Sum};
-use crate::tasks::task;
+use crate::subject::{Discard, Fail, Keep, Limit, Sum, Work};
+use crate::tasks::Empty;
 use futures::StreamExt;
 use futures::stream::{self, FuturesUnordered};
 use std::future::{Future, pending};
@@ -28,7 +28,7 @@ impl Subject for JoinSetNext {
 
 impl Keep for JoinSetNext {
     async fn keep(tasks: u64) -> Sum {
-        let mut set: JoinSet<_> = (0..tasks).map(task).collect();
+        let mut set: JoinSet<_> = (0..tasks).map(Empty::task).collect();
         let mut sum = 0;
         while let Some(joined) = set.join_next().await {
             sum += value(joined);
@@ -45,7 +45,7 @@ impl Subject for JoinSetAll {
 
 impl Keep for JoinSetAll {
     async fn keep(tasks: u64) -> Sum {
-        let set: JoinSet<_> = (0..tasks).map(task).collect();
+        let set: JoinSet<_> = (0..tasks).map(Empty::task).collect();
         let results = set.join_all().await;
         Some(results.into_iter().map(|result| result.expect("no task fails")).sum())
     }
@@ -59,7 +59,7 @@ impl Subject for VecOfHandles {
 
 impl Keep for VecOfHandles {
     async fn keep(tasks: u64) -> Sum {
-        let handles: Vec<_> = (0..tasks).map(|number| tokio::spawn(task(number))).collect();
+        let handles: Vec<_> = (0..tasks).map(|number| tokio::spawn(Empty::task(number))).collect();
         let mut sum = 0;
         for handle in handles {
             sum += value(handle.await);
@@ -78,7 +78,7 @@ impl Discard for Tracker {
     async fn discard(tasks: u64) -> Sum {
         let tracker = TaskTracker::new();
         for number in 0..tasks {
-            tracker.spawn(task(number));
+            tracker.spawn(Empty::task(number));
         }
         tracker.close();
         tracker.wait().await;
@@ -94,8 +94,8 @@ impl Subject for BufferUnordered {
 }
 
 impl Limit for BufferUnordered {
-    async fn limit(limit: usize, tasks: u64) -> Sum {
-        let spawned = stream::iter((0..tasks).map(|number| tokio::spawn(task(number))));
+    async fn limit<W: Work>(limit: usize, tasks: u64) -> Sum {
+        let spawned = stream::iter((0..tasks).map(|number| tokio::spawn(W::task(number))));
         let mut joined = spawned.buffer_unordered(limit);
         let mut sum = 0;
         while let Some(joined) = joined.next().await {
@@ -113,14 +113,14 @@ impl Subject for JoinSetSemaphore {
 }
 
 impl Limit for JoinSetSemaphore {
-    async fn limit(limit: usize, tasks: u64) -> Sum {
+    async fn limit<W: Work>(limit: usize, tasks: u64) -> Sum {
         let semaphore = Arc::new(Semaphore::new(limit));
         let mut set = JoinSet::new();
         for number in 0..tasks {
             let permit = Arc::clone(&semaphore).acquire_owned().await.expect("never closed");
             set.spawn(async move {
                 let _permit = permit;
-                task(number).await
+                W::task(number).await
             });
         }
         let mut sum = 0;
@@ -139,14 +139,14 @@ impl Subject for JoinSetLen {
 }
 
 impl Limit for JoinSetLen {
-    async fn limit(limit: usize, tasks: u64) -> Sum {
+    async fn limit<W: Work>(limit: usize, tasks: u64) -> Sum {
         let mut set = JoinSet::new();
         let mut sum = 0;
         for number in 0..tasks {
             if set.len() >= limit {
                 sum += value(set.join_next().await.expect("the limit is not 0"));
             }
-            set.spawn(task(number));
+            set.spawn(W::task(number));
         }
         while let Some(joined) = set.join_next().await {
             sum += value(joined);
@@ -163,8 +163,8 @@ impl Subject for BufferInPlace {
 }
 
 impl Limit for BufferInPlace {
-    async fn limit(limit: usize, tasks: u64) -> Sum {
-        let mut done = stream::iter((0..tasks).map(task)).buffer_unordered(limit);
+    async fn limit<W: Work>(limit: usize, tasks: u64) -> Sum {
+        let mut done = stream::iter((0..tasks).map(W::task)).buffer_unordered(limit);
         let mut sum = 0;
         while let Some(result) = done.next().await {
             sum += result.expect("no task fails");
@@ -182,7 +182,7 @@ impl Subject for Unordered {
 
 impl Keep for Unordered {
     async fn keep(tasks: u64) -> Sum {
-        let mut set: FuturesUnordered<_> = (0..tasks).map(task).collect();
+        let mut set: FuturesUnordered<_> = (0..tasks).map(Empty::task).collect();
         let mut sum = 0;
         while let Some(result) = set.next().await {
             sum += result.expect("no task fails");

@@ -2,7 +2,7 @@
 
 use crate::harness::{Sample, Scenario, Unit, entries};
 use crate::ours::{OurScope, Ours, OursKept};
-use crate::subject::{Discard, Keep, Limit, Sum};
+use crate::subject::{Discard, Keep, Limit, Sum, Work};
 use crate::tally;
 use crate::task_rivals::{
     BufferInPlace, BufferUnordered, JoinSetAll, JoinSetLen, JoinSetNext, JoinSetSemaphore, Tracker,
@@ -12,6 +12,7 @@ use std::future::Future;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
+use tokio::task;
 
 const TASKS: u64 = 2_000;
 const LIMIT: usize = 10;
@@ -24,7 +25,10 @@ pub fn scenarios() -> Vec<Scenario> {
         ("current-thread", Place::CurrentThread),
     ];
     let spawned = places.into_iter().flat_map(|(name, place)| at(name, place));
-    spawned.chain(in_place()).collect()
+    let yielding = Scenario::new("tokio/limit-10-yielding/task", Unit::Wall).sample_ms(20);
+    let yielding = entries!(yielding, limited_yielding(Place::Task):
+        Ours, BufferUnordered, JoinSetSemaphore, JoinSetLen);
+    spawned.chain([yielding]).chain(in_place()).collect()
 }
 
 /// Nothing is spawned: all tasks run inside the one that waits for them. For the record.
@@ -85,11 +89,25 @@ impl Place {
     }
 }
 
-/// What every task is.
-#[inline]
-pub async fn task(number: u64) -> Result<u64, ()> {
-    tally::count();
-    Ok(number)
+/// What almost all tasks do.
+pub struct Empty;
+
+impl Work for Empty {
+    async fn task(number: u64) -> Result<u64, ()> {
+        tally::count();
+        Ok(number)
+    }
+}
+
+/// Goes to the end of the runtime's queue once.
+struct Yielding;
+
+impl Work for Yielding {
+    async fn task(number: u64) -> Result<u64, ()> {
+        task::yield_now().await;
+        tally::count();
+        Ok(number)
+    }
 }
 
 fn kept<K: Keep>(place: Place) -> impl FnMut(u64) -> Sample {
@@ -101,7 +119,11 @@ fn discarded<D: Discard>(place: Place) -> impl FnMut(u64) -> Sample {
 }
 
 fn limited<L: Limit>(place: Place) -> impl FnMut(u64) -> Sample {
-    move |ops| batches(L::NAME, place, ops, || L::limit(LIMIT, TASKS))
+    move |ops| batches(L::NAME, place, ops, || L::limit::<Empty>(LIMIT, TASKS))
+}
+
+fn limited_yielding<L: Limit>(place: Place) -> impl FnMut(u64) -> Sample {
+    move |ops| batches(L::NAME, place, ops, || L::limit::<Yielding>(LIMIT, TASKS))
 }
 
 fn batches<F>(name: &str, place: Place, ops: u64, mut make: impl FnMut() -> F) -> Sample

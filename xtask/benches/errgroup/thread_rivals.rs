@@ -1,11 +1,13 @@
 //! The rivals among threads, each by the calls that its own documentation recommends.
 
 use crate::harness::Subject;
-use crate::subject::Threads;
+use crate::subject::{Slices, Threads};
 use parking_lot::{Condvar, Mutex};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::VecDeque;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// A thread for each task, without a limit.
@@ -75,6 +77,66 @@ impl Threads for RayonScope {
             }
         });
     }
+}
+
+/// Splits the slice in halves, which the other thread may steal.
+pub struct RayonIter;
+
+impl Subject for RayonIter {
+    const NAME: &'static str = "rayon/par_iter";
+}
+
+impl Slices for RayonIter {
+    fn for_each<F: Fn(&u64) + Sync>(threads: usize, items: &[u64], body: &F) {
+        pool(threads).install(|| items.par_iter().for_each(body));
+    }
+}
+
+/// What a user writes by hand: an index that scoped threads and the caller count up.
+pub struct Index;
+
+impl Subject for Index {
+    const NAME: &'static str = "atomic index";
+}
+
+impl Slices for Index {
+    fn for_each<F: Fn(&u64) + Sync>(threads: usize, items: &[u64], body: &F) {
+        let next = AtomicUsize::new(0);
+        together(threads, &|| {
+            while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+                body(item);
+            }
+        });
+    }
+}
+
+/// The same with guided chunks: each the share of one thread in what is left, halved.
+pub struct Guided;
+
+impl Subject for Guided {
+    const NAME: &'static str = "atomic index, guided";
+}
+
+impl Slices for Guided {
+    fn for_each<F: Fn(&u64) + Sync>(threads: usize, items: &[u64], body: &F) {
+        let next = AtomicUsize::new(0);
+        let end = |start: usize| start + (items.len() - start).div_ceil(2 * threads);
+        let advance = |start| (start < items.len()).then(|| end(start));
+        together(threads, &|| {
+            while let Ok(start) = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, advance) {
+                items[start..end(start)].iter().for_each(body);
+            }
+        });
+    }
+}
+
+fn together(threads: usize, work: &(impl Fn() + Sync)) {
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
 }
 
 /// One pool for all scenarios, of as many threads as the first one asks for.
