@@ -371,15 +371,18 @@ impl<W> Pool<W> {
     /// Takes out every job that has not started. They count until they are dropped: whoever
     /// joins finds nothing of them any more.
     pub(crate) fn purge(&self) {
-        let mut line = self.line.lock();
-        line.recount(false);
+        let mut guard = self.line.lock();
+        let line = &mut *guard;
         let mut jobs = mem::take(&mut line.queue);
         for seat in &line.seats {
+            // Counted and emptied in one step: its runner needs no more than this lock to start
+            // one of them.
             let mut deck = seat.deck.lock();
+            line.slots.pop(deck.settle());
             jobs.append(&mut deck.jobs);
             deck.counted = 0;
         }
-        drop(line);
+        drop(guard);
         let places = jobs.len();
         // What they capture is the user's, and each drop may panic.
         jobs.into_iter().for_each(drop_payload);

@@ -279,14 +279,12 @@ fn leaving_runner_meets_spawn() {
     explore(Explore::All, || {
         let (runtime, group) = limited(1);
         let done = Count::new();
-        for _ in 0..1 {
-            let done = Arc::clone(&done);
-            let spawned = group.try_spawn(|_| async move {
-                done.add();
-                Ok(())
-            });
-            spawned.unwrap();
-        }
+        let first = Arc::clone(&done);
+        let spawned = group.try_spawn(|_| async move {
+            first.add();
+            Ok(())
+        });
+        spawned.unwrap();
         let runner = run(runtime.take().unwrap());
         let last = Arc::clone(&done);
         let spawn = group.spawn(|_| async move {

@@ -88,7 +88,7 @@ fn spawn_meets_cancel() {
 /// G6: the limit is reached and none may wait: a spawner waits for the place of a task that ends.
 #[test]
 fn blocked_spawner_meets_the_end() {
-    explore(Explore::All, || {
+    explore(THREE, || {
         let group = Threads::tight(1);
         let done = Count::new();
         for _ in 0..2 {
@@ -126,7 +126,7 @@ fn blocked_spawner_meets_cancel() {
 /// G6: the same with a panic, which cancels, too.
 #[test]
 fn blocked_spawner_meets_a_panic() {
-    explore(Explore::All, || {
+    explore(THREE, || {
         let group = Threads::tight(1);
         group.spawn(|_| quiet_panic("task"));
         drop(group.spawn(|_| Ok(())));
@@ -135,7 +135,7 @@ fn blocked_spawner_meets_a_panic() {
     });
 }
 
-/// G6: two spawners wait, and one is cancelled by hand of neither: both get their turn.
+/// G6: two spawners wait for one place: each gets its turn.
 #[test]
 fn two_blocked_spawners() {
     explore(Explore::Preemptions(2), || {
@@ -164,7 +164,7 @@ fn two_blocked_spawners() {
 /// G7: a task spawns another at the limit, while a spawner waits outside: nobody waits for himself.
 #[test]
 fn nested_spawn_meets_a_blocked_spawner() {
-    explore(Explore::All, || {
+    explore(THREE, || {
         let group = Threads::tight(1);
         let done = Count::new();
         let (outer, inner) = (Arc::clone(&done), Arc::clone(&done));
@@ -191,7 +191,7 @@ fn nested_spawn_meets_a_blocked_spawner() {
 /// runs any more the next try succeeds.
 #[test]
 fn try_spawn_meets_release() {
-    explore(Explore::All, || {
+    explore(THREE, || {
         let group = Threads::limited(1);
         let done = Count::new();
         let task = |done: &Arc<Count>| {

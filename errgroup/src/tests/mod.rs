@@ -26,6 +26,8 @@ mod loom_token_wait;
 #[cfg(lockgate_loom)]
 mod loom_wait_group;
 #[cfg(not(lockgate_loom))]
+mod state;
+#[cfg(not(lockgate_loom))]
 mod token;
 #[cfg_attr(not(lockgate_loom), allow(dead_code, reason = "what only models need"))]
 mod token_support;
