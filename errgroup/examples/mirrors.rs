@@ -35,7 +35,7 @@ async fn main() {
 
 async fn fetch<const N: usize>(mirrors: [Mirror; N]) -> String {
     let builder = Builder::new().timeout(Duration::from_secs(5)).join_with(FirstOk::new());
-    let first = task::for_each(builder, mirrors, |g, mirror| async move {
+    let first = task::map(builder, mirrors, |g, mirror| async move {
         // A download takes no notice of the token: `run` stops it where it waits.
         let done = g.token().run(mirror.download()).await;
         done.map_err(|cancelled| cancelled.to_string())?

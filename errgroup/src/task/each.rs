@@ -3,7 +3,7 @@
 use super::cx::Cx;
 use super::group::Group;
 use crate::builder::Builder;
-use crate::join::{AllOk, Join};
+use crate::join::Join;
 use crate::primitives::Arc;
 use std::future::Future;
 
@@ -37,7 +37,40 @@ use std::future::Future;
 /// assert_eq!(deployed.unwrap_err().to_string(), "task 1: us: no quota");
 /// # }
 /// ```
-pub async fn for_each<I, T, E, J, F, Fut>(builder: Builder<J>, items: I, each: F) -> J::Output
+pub async fn for_each<I, E, J, F, Fut>(builder: Builder<J>, items: I, each: F) -> J::Output
+where
+    I: IntoIterator,
+    I::Item: Send + 'static,
+    E: Send + 'static,
+    J: Join<(), E> + 'static,
+    F: Fn(Cx<(), E>, I::Item) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), E>> + Send + 'static,
+{
+    map(builder, items, each).await
+}
+
+/// [`for_each`] for futures that give a value, which goes to the policy.
+///
+/// # Panics
+///
+/// As [`for_each`].
+///
+/// # Cancel safety
+///
+/// As [`for_each`].
+///
+/// # Examples
+///
+/// ```
+/// use lockgate_errgroup::{Builder, join::AllOk, task};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let builder = Builder::new().limit(2).join_with(AllOk::new());
+/// let numbers = task::map(builder, ["1", "2"], |_, text| async move { text.parse::<u32>() }).await;
+/// assert_eq!(numbers.unwrap(), [1, 2]);
+/// # }
+/// ```
+pub async fn map<I, T, E, J, F, Fut>(builder: Builder<J>, items: I, each: F) -> J::Output
 where
     I: IntoIterator,
     I::Item: Send + 'static,
@@ -59,33 +92,4 @@ where
         }
     }
     group.join().await
-}
-
-/// [`for_each`] for the values: all of them, in the order of the items, or the first error.
-///
-/// # Errors
-///
-/// The first error in time; the rest is cancelled.
-///
-/// # Panics
-///
-/// As [`for_each`].
-///
-/// # Cancel safety
-///
-/// As [`for_each`].
-pub async fn map<I, T, E, K, F, Fut>(
-    builder: Builder<K>,
-    items: I,
-    each: F,
-) -> <AllOk<T, E> as Join<T, E>>::Output
-where
-    I: IntoIterator,
-    I::Item: Send + 'static,
-    T: Send + 'static,
-    E: Send + 'static,
-    F: Fn(Cx<T, E>, I::Item) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<T, E>> + Send + 'static,
-{
-    for_each(builder.replace_join(AllOk::new()), items, each).await
 }
