@@ -24,6 +24,8 @@ pub(crate) struct Core<'s, T, E> {
     pub(crate) observe: bool,
     pub(crate) name: Option<Arc<str>>,
     panics: Mutex<Vec<Panicked>>,
+    #[cfg(feature = "test-util")]
+    _attached: crate::leak_guard::Attached,
 }
 
 /// The policy, as those see it who complete tasks.
@@ -70,6 +72,8 @@ impl<'s, T, E> Core<'s, T, E> {
             run_all: builder.run_all,
             on_panic: builder.on_panic,
             observe: builder.observe,
+            #[cfg(feature = "test-util")]
+            _attached: crate::leak_guard::Attached::new(builder.name.as_ref()),
             name: builder.name,
             panics: Mutex::new(Vec::new()),
         };

@@ -3,5 +3,7 @@
 //! No test sleeps to establish a condition.
 
 mod each;
+mod leaks;
 mod policies;
+mod serde;
 mod wait_group;
