@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// What becomes of a task's panic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum OnPanic {
     /// The siblings are cancelled and joined, then the panic goes on in whoever joins, with its

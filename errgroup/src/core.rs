@@ -27,6 +27,8 @@ pub(crate) struct Core<'s, T, E> {
     pub(crate) name: Option<Arc<str>>,
     panics: Mutex<Vec<Panicked>>,
     told: Mutex<Told>,
+    #[cfg(feature = "test-util")]
+    _attached: crate::leak_guard::Attached,
 }
 
 /// What snapshots tell beside the numbers, by the task's index.
@@ -105,6 +107,8 @@ impl<'s, T, E> Core<'s, T, E> {
             run_all: builder.run_all,
             on_panic: builder.on_panic,
             observe: builder.observe,
+            #[cfg(feature = "test-util")]
+            _attached: crate::leak_guard::Attached::new(builder.name.as_ref()),
             name: builder.name,
             panics: Mutex::new(Vec::new()),
             told: Mutex::new(Told::default()),

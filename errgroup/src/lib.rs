@@ -131,10 +131,14 @@ mod core;
 mod cores;
 mod error;
 pub mod join;
+#[cfg(feature = "test-util")]
+mod leak_guard;
 #[cfg(feature = "sync")]
 mod parker;
 mod pool;
 mod primitives;
+#[cfg(feature = "serde")]
+mod settings;
 mod snapshot;
 mod state;
 #[cfg(feature = "async")]
@@ -149,6 +153,7 @@ mod timer;
 #[path = "tests/token_timer.rs"]
 mod timer;
 mod token;
+mod trace;
 mod wait_group;
 mod waiters;
 
@@ -159,6 +164,10 @@ pub use error::{
     BuildError, Cancelled, Error, LimitError, Panicked, Rejected, Spawned, TaskId, TrySpawnError,
     WaitTimeoutError,
 };
+#[cfg(feature = "test-util")]
+pub use leak_guard::{LeakGuard, Leaked};
+#[cfg(feature = "serde")]
+pub use settings::Settings;
 pub use snapshot::{LiveTask, Snapshot, TaskState};
 #[cfg(feature = "async")]
 pub use token::Run;

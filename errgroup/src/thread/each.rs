@@ -11,6 +11,7 @@ use crate::cores::usable;
 use crate::error::{Cancelled, TaskId};
 use crate::join::Join;
 use crate::token::CancelToken;
+use crate::trace;
 use source::{Share, Source};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -176,8 +177,11 @@ where
                 &mut share,
                 || !core.refuses(),
                 |index, item| {
-                    let result = body(&EachCx { token: &core.token, index }, item);
-                    core.complete(&TaskId { index, name: None }, result);
+                    let task = TaskId { index, name: None };
+                    let result = trace::in_span(core.name.as_deref(), &task, || {
+                        body(&EachCx { token: &core.token, index }, item)
+                    });
+                    core.complete(&task, result);
                 },
             );
         }));

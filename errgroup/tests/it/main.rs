@@ -16,7 +16,9 @@ mod token_regressions;
 mod token_traits;
 
 mod each;
+mod leaks;
 mod policies;
 #[cfg(feature = "async")]
 mod task_scope;
+mod serde;
 mod wait_group;
