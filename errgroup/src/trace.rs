@@ -15,8 +15,19 @@ pub(crate) fn in_span<R>(group: Option<&str>, task: &TaskId, run: impl FnOnce() 
     }
 }
 
-/// The span of a task, to be entered for each of its polls.
+/// A task's future inside its span, which is entered for each poll.
+#[cfg(all(feature = "async", feature = "tracing"))]
+pub(crate) fn traced<F: Future>(
+    group: Option<&str>,
+    task: &TaskId,
+    make: impl FnOnce() -> F,
+) -> tracing::instrument::Instrumented<F> {
+    let span = span(group, task);
+    let future = span.in_scope(make);
+    tracing::Instrument::instrument(future, span)
+}
+
 #[cfg(feature = "tracing")]
-pub(crate) fn span(group: Option<&str>, task: &TaskId) -> tracing::Span {
+fn span(group: Option<&str>, task: &TaskId) -> tracing::Span {
     tracing::debug_span!("task", group, index = task.index(), name = task.name())
 }

@@ -73,6 +73,8 @@ impl<T: Send + 'static, E: Send + 'static> Crew<T, E> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
         let index = count.enter();
+        #[cfg(feature = "tracing")]
+        let task = traced(self.core.name.clone(), TaskId { index, name: name.clone() }, task);
         match name {
             None => {
                 self.runtime.spawn(Alone::new(Arc::clone(self), index, Unnamed, task));
@@ -161,6 +163,20 @@ impl<T, E> Crew<T, E> {
             Mode::Limited(pool) => pool.leave_quiet(ticket),
         }
     }
+}
+
+/// A task that runs in its span.
+#[cfg(feature = "tracing")]
+pub(super) fn traced<C, F, Fut>(
+    group: Option<Arc<str>>,
+    id: TaskId,
+    task: F,
+) -> impl FnOnce(C) -> tracing::instrument::Instrumented<Fut> + Send
+where
+    F: FnOnce(C) -> Fut + Send,
+    Fut: Future,
+{
+    move |cx| crate::trace::traced(group.as_deref(), &id, || task(cx))
 }
 
 /// Makes the job once it is accepted.

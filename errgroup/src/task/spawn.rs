@@ -211,6 +211,9 @@ where
     F: FnOnce(Cx<T, E>) -> Fut + Send + 'static,
     Fut: Future<Output = Result<T, E>> + Send + 'static,
 {
+    #[cfg(feature = "tracing")]
+    let task =
+        super::crew::traced(crew.core.name.clone(), TaskId { index, name: name.clone() }, task);
     let cx = Cx::new(Arc::clone(crew), index, Name::of(name), depth);
     Box::pin(async move { task(cx).await })
 }

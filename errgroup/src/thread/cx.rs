@@ -6,6 +6,7 @@ use crate::error::{Cancelled, LimitError, Spawned, TaskId, TrySpawnError};
 use crate::primitives::Arc;
 use crate::snapshot::Snapshot;
 use crate::token::CancelToken;
+use crate::trace::in_span;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
@@ -48,7 +49,7 @@ impl<'s, 'env, T, E> Cx<'s, 'env, T, E> {
                 return None;
             }
             core.started(task.index);
-            Some(work(self))
+            Some(in_span(core.name.as_deref(), &task, || work(self)))
         });
         core.ended(task.index);
     }
@@ -64,7 +65,8 @@ impl<'s, 'env, T, E> Cx<'s, 'env, T, E> {
     {
         let outer = self.task.replace(Some(task.clone()));
         self.depth.set(self.depth.get() + 1);
-        self.crew.core.settle(task, || Some(work(self)));
+        let core = &self.crew.core;
+        core.settle(task, || Some(in_span(core.name.as_deref(), task, || work(self))));
         self.depth.set(self.depth.get() - 1);
         self.task.replace(outer);
     }

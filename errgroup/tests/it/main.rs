@@ -18,7 +18,9 @@ mod token_traits;
 mod each;
 mod leaks;
 mod policies;
+mod serde;
 #[cfg(feature = "async")]
 mod task_scope;
-mod serde;
 mod wait_group;
+#[cfg(feature = "tracing")]
+mod spans;
