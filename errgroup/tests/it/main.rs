@@ -19,8 +19,8 @@ mod each;
 mod leaks;
 mod policies;
 mod serde;
+#[cfg(feature = "tracing")]
+mod spans;
 #[cfg(feature = "async")]
 mod task_scope;
 mod wait_group;
-#[cfg(feature = "tracing")]
-mod spans;
