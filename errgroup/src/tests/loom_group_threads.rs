@@ -80,6 +80,7 @@ fn spawn_meets_cancel() {
         drop(spawned);
         let outcome = group.join();
         assert!(canceller.join().unwrap() || outcome.is_ok());
+        assert!(!rejected || matches!(outcome, Err(Error::Cancelled(_))));
         assert!(ran.get() <= usize::from(!rejected));
         assert_eq!(dropped.get(), 1);
     });
