@@ -26,6 +26,8 @@ struct Member<T, E> {
     crew: Arc<Crew<T, E>>,
     id: TaskId,
     started: bool,
+    /// It has ended, or was told not to start: not where the runtime drops it.
+    over: bool,
     ticket: Option<Ticket>,
     /// Which waker the crew knows.
     known: Option<(usize, usize)>,
@@ -33,7 +35,7 @@ struct Member<T, E> {
 
 impl<F, T, E> Alone<F, T, E> {
     pub(super) const fn new(crew: Arc<Crew<T, E>>, id: TaskId, future: F) -> Self {
-        let member = Member { crew, id, started: false, ticket: None, known: None };
+        let member = Member { crew, id, started: false, over: false, ticket: None, known: None };
         Self { future: Some(future), member }
     }
 }
@@ -44,7 +46,18 @@ where
 {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let polled = self.as_mut().advance(cx);
+        self.project().member.over = polled.is_ready();
+        polled
+    }
+}
+
+impl<F, T, E> Alone<F, T, E>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    fn advance(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let Member { crew, id, started, .. } = this.member;
         if !*started {
@@ -129,6 +142,10 @@ impl<T, E> Drop for Member<T, E> {
             self.crew.resume(ticket);
         }
         self.crew.core.ended(self.id.index);
+        if !self.over {
+            // Before it is counted out: the join must not take it for a task that succeeded.
+            self.crew.core.token.cancel_with("the runtime dropped the group's tasks");
+        }
         if let Mode::Unlimited(count) = &self.crew.mode {
             // Also where the runtime dropped it unpolled.
             count.exit();

@@ -268,8 +268,12 @@ impl Count {
         // operation announces the wait and looks: the last `exit` comes before it and is seen,
         // or after it and sees WAITED.
         if self.word.fetch_or(WAITED, Ordering::AcqRel) < ONE {
-            // ORDERING: Relaxed: under the lock, where nobody else waits or is about to tell.
-            self.word.fetch_and(!WAITED, Ordering::Relaxed);
+            if joiners.is_empty() {
+                // ORDERING: Relaxed: under the lock, where nobody else waits. Where somebody does,
+                // the last `exit` is about to tell; if tasks come before it has the lock, it
+                // leaves that to the last of those, who has to find the flag.
+                self.word.fetch_and(!WAITED, Ordering::Relaxed);
+            }
             drop(joiners);
             drop(fresh);
             return Place::Ready;

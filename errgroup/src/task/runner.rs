@@ -21,6 +21,8 @@ pub(super) struct Runner<T, E> {
     current: Option<(TaskId, Work<T, E>)>,
     ticket: Option<Ticket>,
     known: Option<(usize, usize)>,
+    /// Another runner was started, and this one has not made way for it yet.
+    summoned: bool,
     over: bool,
 }
 
@@ -33,6 +35,7 @@ impl<T: Send + 'static, E: Send + 'static> Runner<T, E> {
             current: None,
             ticket: None,
             known: None,
+            summoned: false,
             over: false,
         }
     }
@@ -83,6 +86,7 @@ impl<T: Send + 'static, E: Send + 'static> Runner<T, E> {
             Some(job) => job,
             None => {
                 let (next, start) = pool.next(seat, &mut None, None);
+                self.summoned = start.is_some();
                 self.crew.start(start);
                 match next {
                     Next::Job(job) => job,
@@ -127,6 +131,12 @@ impl<T: Send + 'static, E: Send + 'static> Future for Runner<T, E> {
                 this.over = true;
                 return Poll::Ready(());
             }
+            if std::mem::take(&mut this.summoned) {
+                // A task that is spawned by a worker of tokio's is that worker's next one, which
+                // no other worker takes. As long as jobs are polled here, it would not start.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
         }
         Poll::Pending
     }
@@ -146,6 +156,7 @@ impl<T, E> Drop for Runner<T, E> {
         if let Some(ticket) = self.ticket.take() {
             self.crew.resume(ticket);
         }
+        self.crew.core.token.cancel_with("the runtime dropped the group's tasks");
         self.crew.abort();
         if let Mode::Limited(pool) = &self.crew.mode {
             match (self.start.take(), &self.seat) {

@@ -43,8 +43,13 @@ impl<'s, 'env, T, E> Cx<'s, 'env, T, E> {
         core.settle(&task, || {
             self.task.replace(Some(task.clone()));
             // Dropped here otherwise, where a panic of the drop is caught.
-            if core.refuses() { None } else { Some(work(self)) }
+            if core.refuses() {
+                return None;
+            }
+            core.started(task.index);
+            Some(work(self))
         });
+        core.ended(task.index);
     }
 
     pub(super) fn may_nest(&self) -> bool {
