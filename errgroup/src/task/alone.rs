@@ -62,13 +62,16 @@ impl Naming for Name {
     }
 }
 
-/// A task's index, and its ticket while the crew knows its waker, in one word.
+/// A task's index, whether it is over, and its ticket while the crew knows its waker, in one word.
 struct Mark(u64);
 
 impl Mark {
-    /// Of an index the lower bits are kept: it may wrap after 69 thousand million tasks.
-    const INDEX_BITS: u32 = 36;
+    /// Of an index the lower bits are kept: it wraps after 34 thousand million tasks.
+    const INDEX_BITS: u32 = 35;
     const INDICES: u64 = 1 << Self::INDEX_BITS;
+    /// It has ended, or was told not to start: not where the runtime drops it.
+    const OVER: u64 = Self::INDICES;
+    const TICKET_SHIFT: u32 = Self::INDEX_BITS + 1;
 
     const fn new(index: usize) -> Self {
         Self(index as u64 % Self::INDICES)
@@ -78,23 +81,31 @@ impl Mark {
         (self.0 % Self::INDICES) as usize
     }
 
+    const fn is_over(&self) -> bool {
+        self.0 & Self::OVER != 0
+    }
+
+    const fn set_over(&mut self) {
+        self.0 |= Self::OVER;
+    }
+
     const fn has_ticket(&self) -> bool {
-        self.0 >= Self::INDICES
+        self.0 >> Self::TICKET_SHIFT != 0
     }
 
     /// Gives the ticket back if it is too large, which takes 268 million tasks that wait.
     fn keep(&mut self, ticket: Ticket) -> Result<(), Ticket> {
         let number = ticket.into_number();
-        if number.get() as u64 >= 1 << (u64::BITS - Self::INDEX_BITS) {
+        if number.get() as u64 >= 1 << (u64::BITS - Self::TICKET_SHIFT) {
             return Err(Ticket::from_number(number));
         }
-        self.0 |= (number.get() as u64) << Self::INDEX_BITS;
+        self.0 |= (number.get() as u64) << Self::TICKET_SHIFT;
         Ok(())
     }
 
     fn take(&mut self) -> Option<Ticket> {
-        let number = NonZeroUsize::new((self.0 >> Self::INDEX_BITS) as usize)?;
-        self.0 %= Self::INDICES;
+        let number = NonZeroUsize::new((self.0 >> Self::TICKET_SHIFT) as usize)?;
+        self.0 &= (1 << Self::TICKET_SHIFT) - 1;
         Some(Ticket::from_number(number))
     }
 }
@@ -150,6 +161,7 @@ where
                 BodyNow::Over => return Poll::Ready(()),
             }
         };
+        member.mark.set_over();
         // What is dropped here may panic: that is the task's panic.
         member.crew.core.settle(&member.id(), || {
             this.body.set(Body::Over);
@@ -198,6 +210,10 @@ impl<T, E, N: Naming> Drop for Member<T, E, N> {
             self.crew.resume(ticket);
         }
         self.crew.core.ended(self.mark.index());
+        if !self.mark.is_over() {
+            // Before it is counted out: the join must not take it for a task that succeeded.
+            self.crew.core.cancel("the runtime dropped the group's tasks");
+        }
         if let Mode::Unlimited(count) = &self.crew.mode {
             // Also where the runtime dropped it unpolled.
             count.exit();

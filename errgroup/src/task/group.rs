@@ -138,8 +138,10 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Group<T, E, 
 
     /// The wait for the end of all tasks, or for the group's deadline.
     pub fn join(self) -> Joining<T, E, J> {
-        let token = &self.crew.core.token;
-        let expired = token.deadline().is_some().then(|| token.clone().cancelled_owned());
+        // Not the group's own token: that may be cancelled before, by an error or its parent, and
+        // would tell nothing of the deadline then.
+        let deadline = self.crew.core.token.deadline();
+        let expired = deadline.map(|moment| CancelToken::with_deadline(moment).cancelled_owned());
         Joining { group: Some(self), ticket: None, expired }
     }
 

@@ -20,12 +20,22 @@ pub(super) struct Runner<T, E> {
     start: Option<Start>,
     current: Option<(TaskId, Work<T, E>)>,
     ticket: Option<Ticket>,
+    /// Another runner was started, and this one has not made way for it yet.
+    summoned: bool,
     over: bool,
 }
 
 impl<T: Send + 'static, E: Send + 'static> Runner<T, E> {
     pub(super) const fn new(crew: Arc<Crew<T, E>>, start: Start) -> Self {
-        Self { crew, seat: None, start: Some(start), current: None, ticket: None, over: false }
+        Self {
+            crew,
+            seat: None,
+            start: Some(start),
+            current: None,
+            ticket: None,
+            summoned: false,
+            over: false,
+        }
     }
 
     /// Polls the job; `false` while it waits.
@@ -70,6 +80,7 @@ impl<T: Send + 'static, E: Send + 'static> Runner<T, E> {
             Some(job) => job,
             None => {
                 let (next, start) = pool.next(seat, &mut None, None);
+                self.summoned = start.is_some();
                 self.crew.start(start);
                 match next {
                     Next::Job(job) => job,
@@ -114,6 +125,12 @@ impl<T: Send + 'static, E: Send + 'static> Future for Runner<T, E> {
                 this.over = true;
                 return Poll::Ready(());
             }
+            if std::mem::take(&mut this.summoned) {
+                // A task that is spawned by a worker of tokio's is that worker's next one, which
+                // no other worker takes. As long as jobs are polled here, it would not start.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
         }
         Poll::Pending
     }
@@ -133,6 +150,7 @@ impl<T, E> Drop for Runner<T, E> {
         if let Some(ticket) = self.ticket.take() {
             self.crew.resume(ticket);
         }
+        self.crew.core.cancel("the runtime dropped the group's tasks");
         if let Mode::Limited(pool) = &self.crew.mode {
             match (self.start.take(), &self.seat) {
                 (Some(start), _) => pool.start_failed(start),
