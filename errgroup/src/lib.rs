@@ -16,6 +16,11 @@ pub mod join;
 mod parker;
 mod pool;
 mod primitives;
+#[cfg(all(feature = "async", not(all(test, lockgate_loom))))]
+mod runtime;
+#[cfg(all(test, lockgate_loom))]
+#[path = "tests/group_runtime.rs"]
+mod runtime;
 mod snapshot;
 mod state;
 #[cfg(feature = "async")]

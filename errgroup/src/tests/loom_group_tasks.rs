@@ -4,8 +4,8 @@ use super::group_support::{Dropped, Outcome, Policy, builder};
 use super::token_support::{Count, Note, poll, queued};
 use crate::CancelToken;
 use crate::primitives::{Arc, Explore, explore, future, thread};
+use crate::runtime::{Runtime, Spawned};
 use crate::task::Group;
-use crate::task::runtime::{Runtime, Spawned};
 
 type Tasks = Group<(), &'static str, Policy>;
 

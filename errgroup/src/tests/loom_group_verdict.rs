@@ -136,8 +136,7 @@ fn parents_cancel_meets_the_end() {
 fn receiver_meets_the_last_task() {
     explore(Explore::All, || {
         let (policy, results) = completions(8);
-        let group: Told<usize, Completions<usize, &'static str>> =
-            Told::new(Builder::with(policy));
+        let group: Told<usize, Completions<usize, &'static str>> = Told::new(Builder::with(policy));
         let receiver = thread::spawn(move || {
             let values = results.into_iter().map(|(id, result)| (id.index(), result.unwrap()));
             values.collect::<Vec<_>>()

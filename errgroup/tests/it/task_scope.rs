@@ -161,7 +161,7 @@ async fn the_body_panics_and_its_tasks_end_first() {
             })
             .await;
             tokio::task::yield_now().await;
-        panic!("the body");
+            panic!("the body");
         });
     let caught = futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(scope)).await;
     let payload = caught.unwrap_err();
