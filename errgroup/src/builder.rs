@@ -4,10 +4,13 @@ use crate::error::BuildError;
 use crate::join::FirstError;
 use crate::primitives::Arc;
 use crate::token::CancelToken;
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 /// What becomes of a task's panic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum OnPanic {
     /// The siblings are cancelled and joined, then the panic goes on in whoever joins, with its
@@ -60,6 +63,15 @@ impl<E> Builder<FirstError<E>> {
 impl<E> Default for Builder<FirstError<E>> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+// For one type alone, so that `Builder::new().join_with(..)` need not say whose errors the policy
+// that it replaces would have kept.
+impl Builder<FirstError<Infallible>> {
+    /// Another policy: what is made of the tasks' results. [`with`](Self::with) begins with it.
+    pub fn join_with<J>(self, join: J) -> Builder<J> {
+        self.replace_join(join)
     }
 }
 
@@ -160,8 +172,7 @@ impl<J> Builder<J> {
         self
     }
 
-    /// Another policy: what is made of the tasks' results.
-    pub fn join_with<K>(self, join: K) -> Builder<K> {
+    pub(crate) fn replace_join<K>(self, join: K) -> Builder<K> {
         let Self { limit, backlog, deadline, timeout, token, name, .. } = self;
         let Self { on_panic, run_all, observe, stack_size, .. } = self;
         Builder {

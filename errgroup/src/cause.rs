@@ -6,7 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Why a [`CancelToken`](crate::CancelToken) was cancelled. The first cause wins, and children
-/// inherit it. A clone costs one count.
+/// inherit it. A clone costs one count, or a copy of an owned
+/// text.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Cause {

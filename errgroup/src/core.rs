@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::task::Waker;
 use std::time::Duration;
 
 /// How many panics are kept until the join, where the first one goes on and the others are
@@ -27,6 +28,8 @@ pub(crate) struct Core<'s, T, E> {
     pub(crate) name: Option<Arc<str>>,
     panics: Mutex<Vec<Panicked>>,
     told: Mutex<Told>,
+    #[cfg(feature = "test-util")]
+    _attached: crate::leak_guard::Attached,
 }
 
 /// What snapshots tell beside the numbers, by the task's index.
@@ -67,6 +70,8 @@ trait Judge<T, E>: Send + Sync {
     fn complete(&self, task: &TaskId, result: Result<T, E>) -> bool;
 
     fn panicked(&self, panicked: Panicked) -> bool;
+
+    fn skipped(&self, task: &TaskId);
 }
 
 /// The policy, as the one sees it who joins.
@@ -105,6 +110,8 @@ impl<'s, T, E> Core<'s, T, E> {
             run_all: builder.run_all,
             on_panic: builder.on_panic,
             observe: builder.observe,
+            #[cfg(feature = "test-util")]
+            _attached: crate::leak_guard::Attached::new(builder.name.as_ref()),
             name: builder.name,
             panics: Mutex::new(Vec::new()),
             told: Mutex::new(Told::default()),
@@ -162,10 +169,9 @@ impl<'s, T, E> Core<'s, T, E> {
     /// dropped, or in the policy's hands, when this returns.
     #[inline]
     pub(crate) fn settle(&self, task: &TaskId, run: impl FnOnce() -> Option<Result<T, E>>) {
-        let settled = catch_unwind(AssertUnwindSafe(|| {
-            if let Some(result) = run() {
-                self.complete(task, result);
-            }
+        let settled = catch_unwind(AssertUnwindSafe(|| match run() {
+            Some(result) => self.complete(task, result),
+            None => self.judge.skipped(task),
         }));
         if let Err(payload) = settled {
             self.panicked(task, payload);
@@ -181,7 +187,6 @@ impl<'s, T, E> Core<'s, T, E> {
         self.judge_it(task, result);
     }
 
-    #[cold]
     fn judge_it(&self, task: &TaskId, result: Result<T, E>) {
         // The error is recorded first and the token cancelled then: a victim of the cancel comes
         // after it in time.
@@ -296,36 +301,43 @@ impl<J> Verdict<J> {
         (bench.join.take(), bench.ended)
     }
 
-    /// Asks the policy, unless it has ended the group or is gone: then `unasked` is dropped, by
-    /// the caller and outside the lock.
+    /// Asks the policy, unless it has ended the group or is gone: then `question` is dropped, like
+    /// all else that is the user's, outside the lock.
     fn ask<X>(
         &self,
-        mut unasked: Option<X>,
+        question: X,
         ask: impl FnOnce(&mut J, X) -> ControlFlow<()>,
-    ) -> (bool, Option<X>) {
+        waker: impl FnOnce(&mut J) -> Option<Waker>,
+    ) -> bool {
         let mut bench = self.0.lock();
         let Bench { join, ended } = &mut *bench;
-        if let (Some(join), false) = (join, *ended) {
-            if let Some(question) = unasked.take() {
-                *ended = ask(join, question).is_break();
-                return (*ended, None);
-            }
+        let (Some(join), false) = (join, *ended) else {
+            drop(bench);
+            drop(question);
+            return false;
+        };
+        *ended = ask(join, question).is_break();
+        let (ends, waker) = (*ended, waker(join));
+        drop(bench);
+        if let Some(waker) = waker {
+            waker.wake();
         }
-        (false, unasked)
+        ends
     }
 }
 
 impl<T, E, J: Join<T, E>> Judge<T, E> for Verdict<J> {
     fn complete(&self, task: &TaskId, result: Result<T, E>) -> bool {
-        let (ends, unasked) =
-            self.ask(Some(result), |join, result| join.complete_task(task, result));
-        drop(unasked);
-        ends
+        self.ask(result, |join, result| join.complete_task(task, result), Join::waker)
     }
 
     fn panicked(&self, panicked: Panicked) -> bool {
-        let (ends, unasked) = self.ask(Some(panicked), Join::panicked);
-        drop(unasked);
-        ends
+        self.ask(panicked, Join::panicked, Join::waker)
+    }
+
+    fn skipped(&self, task: &TaskId) {
+        if let Some(join) = &mut self.0.lock().join {
+            join.skipped(task);
+        }
     }
 }

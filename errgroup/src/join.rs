@@ -49,6 +49,7 @@ pub use until::{Until, until};
 use crate::cause::Cause;
 use crate::error::{BuildError, Panicked, TaskId};
 use std::ops::ControlFlow;
+use std::task::Waker;
 
 /// What a group makes of its tasks' results.
 ///
@@ -79,6 +80,18 @@ pub trait Join<T, E>: Send {
     fn panicked(&mut self, panicked: Panicked) -> ControlFlow<()> {
         drop(panicked);
         ControlFlow::Break(())
+    }
+
+    /// A task was accepted and dropped before it started, or aborted: the group was cancelled. It
+    /// is told after a `Break` too.
+    fn skipped(&mut self, task: &TaskId) {
+        let _ = task;
+    }
+
+    /// Asked after each call that tells of a task: a waker that is to be called once the group's
+    /// lock is left. A policy must call none itself.
+    fn waker(&mut self) -> Option<Waker> {
+        None
     }
 
     /// Before [`finish`](Self::finish): the group was cancelled, and not by its tasks.

@@ -3,6 +3,7 @@
 mod alone;
 mod crew;
 mod cx;
+mod each;
 mod group;
 mod nursery;
 mod runner;
@@ -10,6 +11,7 @@ mod scope;
 mod spawn;
 
 pub use cx::{Cx, Named};
+pub use each::{for_each, map};
 pub use group::{Group, Idle, Joining};
 pub use scope::{
     LocalScope, LocalWork, Scope, ScopedSpawn, SendWork, scope, scope_local, scope_local_with,

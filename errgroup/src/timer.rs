@@ -105,12 +105,17 @@ pub(crate) fn rearm(key: &Key, waker: &Waker) -> bool {
             None => return false,
         }
     }
-    // Cloning and dropping wakers is user code.
-    let fresh = waker.clone();
+    // Cloning and dropping wakers is user code: what is not needed goes after the lock.
+    let mut other = Due::Wake(waker.clone());
     let mut timer = TIMER.lock();
-    let stale = timer.entries.get_mut(key).map(|due| std::mem::replace(due, Due::Wake(fresh)));
+    let place = timer.entries.get_mut(key);
+    let found = place.is_some();
+    if let Some(due) = place {
+        std::mem::swap(due, &mut other);
+    }
     drop(timer);
-    stale.is_some()
+    drop(other);
+    found
 }
 
 impl Timer {

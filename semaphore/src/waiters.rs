@@ -31,6 +31,16 @@ impl Ticket {
     fn index(&self) -> usize {
         self.0.get() - 1
     }
+
+    /// The ticket as a number, never 0, for whoever has no room for more.
+    pub(crate) fn into_number(self) -> NonZeroUsize {
+        self.0
+    }
+
+    /// The ticket that [`into_number`](Self::into_number) made a number of.
+    pub(crate) fn from_number(number: NonZeroUsize) -> Self {
+        Self(number)
+    }
 }
 
 /// Requests of type `R` in the order of their arrival, each to be settled with an `O`.

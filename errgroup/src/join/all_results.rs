@@ -16,9 +16,8 @@ use std::ops::ControlFlow;
 /// * the deadline passed while it ran: [`Error::Stragglers`], naming it alone;
 /// * it panicked, where panics count as errors: [`Error::Panicked`].
 ///
-/// The policy is told of tasks that end. It takes it that all were spawned up to the last one of
-/// those. Where a cancel may keep the tasks after that one from starting, [`of`](Self::of) says
-/// how many there are.
+/// Tasks that were not even accepted, because the group was cancelled, are not in the list, unless
+/// [`of`](Self::of) says how many there are.
 ///
 /// # Examples
 ///
@@ -89,6 +88,10 @@ impl<T: Send, E: Send> Join<T, E> for AllResults<T, E> {
     fn panicked(&mut self, panicked: Panicked) -> ControlFlow<()> {
         self.slots.put(panicked.task().index, Err(Error::Panicked(panicked)));
         ControlFlow::Continue(())
+    }
+
+    fn skipped(&mut self, task: &TaskId) {
+        self.slots.reach(task.index + 1);
     }
 
     fn cancelled(&mut self, cause: Cause) {

@@ -25,9 +25,6 @@ use std::task::{Poll, Waker};
 /// capacity that no number of tasks reaches, nothing is ever missed, and the memory is bounded by
 /// the tasks that are spawned.
 ///
-/// The receiver's waker is called under the lock of the group's under which policies run: it must
-/// do no more than to make its task ready, as those of all common executors.
-///
 /// # Examples
 ///
 /// ```
@@ -112,12 +109,8 @@ impl<T, E> Completions<T, E> {
             return ControlFlow::Continue(());
         }
         state.items.push_back((task.clone(), result));
-        let waker = state.waker.take();
         drop(state);
         self.delivered.delivered += 1;
-        if let Some(waker) = waker {
-            waker.wake();
-        }
         ControlFlow::Continue(())
     }
 }
@@ -140,6 +133,10 @@ impl<T: Send, E: Send> Join<T, E> for Completions<T, E> {
     fn panicked(&mut self, panicked: Panicked) -> ControlFlow<()> {
         let task = panicked.task().clone();
         self.send(&task, Err(Error::Panicked(panicked)))
+    }
+
+    fn waker(&mut self) -> Option<Waker> {
+        self.shared.lock().waker.take()
     }
 
     fn cancelled(&mut self, cause: Cause) {

@@ -75,6 +75,10 @@ where
         self.all.panicked(panicked)
     }
 
+    fn skipped(&mut self, task: &TaskId) {
+        Join::<T, E>::skipped(&mut self.all, task);
+    }
+
     fn cancelled(&mut self, cause: Cause) {
         self.all.cancelled(cause);
     }

@@ -9,6 +9,9 @@ use std::mem;
 
 /// No deck is larger: what waits in one is not in the order of the queue any more.
 const LARGEST_DECK: usize = 32;
+/// A runner takes its share of the queue in so many steps.
+// LOOM: in one, where three jobs have to fill a deck.
+const SHARES: usize = if cfg!(test) { 1 } else { 4 };
 
 #[derive(Debug)]
 pub(super) struct Line<W> {
@@ -111,7 +114,10 @@ impl<W> Line<W> {
         deck.report = !self.spawners.is_empty();
         self.settle(&mut deck);
         if deck.jobs.is_empty() {
-            let share = self.queue.len().div_ceil(self.slots.limit()).min(LARGEST_DECK);
+            // A part of its fair share: jobs should start about in the order of the queue, and a
+            // lock for each is cheap while there are few.
+            let parts = self.slots.limit().saturating_mul(SHARES);
+            let share = self.queue.len().div_ceil(parts).min(LARGEST_DECK);
             deck.jobs.extend(self.queue.drain(..share));
             deck.counted = share;
         }

@@ -1,7 +1,7 @@
 //! The tasks of a group: how they are started, counted, aborted and waited for.
 
-use super::alone::Alone;
-use super::cx::Cx;
+use super::alone::{Alone, Unnamed};
+use super::cx::{Cx, Name};
 use super::runner::Runner;
 use crate::builder::Builder;
 use crate::core::{Core, Verdict};
@@ -32,6 +32,7 @@ pub(crate) struct Crew<T, E> {
 }
 
 /// How tasks become tasks of the runtime.
+#[allow(clippy::large_enum_variant, reason = "there is one for each group, in an `Arc` already")]
 pub(super) enum Mode<T, E> {
     /// Without a limit each is spawned by itself, and counted.
     Unlimited(Count),
@@ -71,10 +72,21 @@ impl<T: Send + 'static, E: Send + 'static> Crew<T, E> {
         F: FnOnce(Cx<T, E>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let id = TaskId { index: count.enter(), name };
-        let cx = Cx::new(Arc::clone(self), id.clone(), 0);
-        self.runtime.spawn(Alone::new(Arc::clone(self), id.clone(), async move { task(cx).await }));
-        id
+        let index = count.enter();
+        #[cfg(feature = "tracing")]
+        let task = traced(self.core.name.clone(), TaskId { index, name: name.clone() }, task);
+        match name {
+            None => {
+                self.runtime.spawn(Alone::new(Arc::clone(self), index, Unnamed, task));
+                TaskId { index, name: None }
+            }
+            Some(_) => {
+                let name = Name::of(name);
+                let id = name.id(index);
+                self.runtime.spawn(Alone::new(Arc::clone(self), index, name, task));
+                id
+            }
+        }
     }
 
     /// Starts the runner that is needed.
@@ -108,20 +120,11 @@ impl<T, E> Crew<T, E> {
         self.aborted.load(Ordering::Acquire) != 0
     }
 
-    /// A task waits, and `waker` is how an abort reaches it. `false` when it is aborted.
-    pub(super) fn wait(&self, ticket: &mut Option<Ticket>, id: &TaskId, waker: &Waker) -> bool {
-        let fresh = waker.clone();
-        let mut waiting = self.waiting.lock();
-        let stale = match ticket {
-            Some(held) => Some(waiting.replace_waker(held, fresh)),
-            None => {
-                *ticket = Some(waiting.push_back(id.clone(), fresh));
-                None
-            }
-        };
-        drop(waiting);
-        drop(stale);
-        !self.is_aborted()
+    /// A task waits, and `waker` is how an abort reaches it. The abort may have begun: then it is
+    /// seen by a look after this.
+    pub(super) fn wait(&self, id: TaskId, waker: &Waker) -> Ticket {
+        let waker = waker.clone();
+        self.waiting.lock().push_back(id, waker)
     }
 
     /// A task waits no more.
@@ -160,6 +163,20 @@ impl<T, E> Crew<T, E> {
             Mode::Limited(pool) => pool.leave_quiet(ticket),
         }
     }
+}
+
+/// A task that runs in its span.
+#[cfg(feature = "tracing")]
+pub(super) fn traced<C, F, Fut>(
+    group: Option<Arc<str>>,
+    id: TaskId,
+    task: F,
+) -> impl FnOnce(C) -> tracing::instrument::Instrumented<Fut> + Send
+where
+    F: FnOnce(C) -> Fut + Send,
+    Fut: Future,
+{
+    move |cx| crate::trace::traced(group.as_deref(), &id, || task(cx))
 }
 
 /// Makes the job once it is accepted.

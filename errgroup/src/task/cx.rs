@@ -13,15 +13,33 @@ use std::future::Future;
 /// A group of tasks, as one of its tasks sees it. Each is handed its own.
 pub struct Cx<T, E> {
     crew: Arc<Crew<T, E>>,
-    id: TaskId,
+    index: usize,
+    name: Name,
     depth: u32,
 }
 
-impl<T: Send + 'static, E: Send + 'static> Cx<T, E> {
-    pub(super) const fn new(crew: Arc<Crew<T, E>>, id: TaskId, depth: u32) -> Self {
-        Self { crew, id, depth }
+/// A task's name, where most have none: one word.
+#[derive(Clone, Debug)]
+pub(super) struct Name(Option<Arc<Arc<str>>>);
+
+impl Name {
+    pub(super) fn of(name: Option<Arc<str>>) -> Self {
+        Self(name.map(Arc::new))
     }
 
+    #[inline]
+    pub(super) fn id(&self, index: usize) -> TaskId {
+        TaskId { index, name: self.0.as_deref().cloned() }
+    }
+}
+
+impl<T, E> Cx<T, E> {
+    pub(super) const fn new(crew: Arc<Crew<T, E>>, index: usize, name: Name, depth: u32) -> Self {
+        Self { crew, index, name, depth }
+    }
+}
+
+impl<T: Send + 'static, E: Send + 'static> Cx<T, E> {
     /// Spawns a task into the same group.
     ///
     /// It never waits for a place, which its own group might never get: at the limit the new task
@@ -71,13 +89,13 @@ impl<T: Send + 'static, E: Send + 'static> Cx<T, E> {
 
     /// Which task this is.
     #[must_use]
-    pub const fn id(&self) -> &TaskId {
-        &self.id
+    pub fn id(&self) -> TaskId {
+        self.name.id(self.index)
     }
 
     /// Snapshots tell that this task waits for `what`, until the label is dropped.
     pub fn waiting_for(&self, what: &'static str) -> Label<'_> {
-        self.crew.core.label(self.id.index, what)
+        self.crew.core.label(self.index, what)
     }
 
     /// Changes the limit of a group that has one. It never blocks.
@@ -98,7 +116,7 @@ impl<T: Send + 'static, E: Send + 'static> Cx<T, E> {
 
 impl<T, E> fmt::Debug for Cx<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cx").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Cx").field("id", &self.name.id(self.index)).finish_non_exhaustive()
     }
 }
 

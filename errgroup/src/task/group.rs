@@ -74,7 +74,7 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Group<T, E, 
         Ok(Self::from_valid(builder))
     }
 
-    fn from_valid(builder: Builder<J>) -> Self {
+    pub(super) fn from_valid(builder: Builder<J>) -> Self {
         let (crew, verdict) = Crew::new(builder);
         Self { crew, verdict, over: false }
     }

@@ -1,6 +1,6 @@
 //! A runner of a group with a limit: one task of the runtime that polls one job after the other.
 
-use super::alone::{identity, poll_caught};
+use super::alone::poll_caught;
 use super::crew::{Crew, Mode, Work};
 use crate::error::{TaskId, drop_payload};
 use crate::pool::{Job, Next, Pool, Seat, Start};
@@ -20,21 +20,12 @@ pub(super) struct Runner<T, E> {
     start: Option<Start>,
     current: Option<(TaskId, Work<T, E>)>,
     ticket: Option<Ticket>,
-    known: Option<(usize, usize)>,
     over: bool,
 }
 
 impl<T: Send + 'static, E: Send + 'static> Runner<T, E> {
     pub(super) const fn new(crew: Arc<Crew<T, E>>, start: Start) -> Self {
-        Self {
-            crew,
-            seat: None,
-            start: Some(start),
-            current: None,
-            ticket: None,
-            known: None,
-            over: false,
-        }
+        Self { crew, seat: None, start: Some(start), current: None, ticket: None, over: false }
     }
 
     /// Polls the job; `false` while it waits.
@@ -46,12 +37,9 @@ impl<T: Send + 'static, E: Send + 'static> Runner<T, E> {
         } else {
             match poll_caught(work.as_mut(), cx) {
                 Ok(Poll::Pending) => {
-                    let identity = Some(identity(cx.waker()));
-                    if self.known != identity {
-                        self.known = identity;
-                        if !self.crew.wait(&mut self.ticket, id, cx.waker()) {
-                            return self.advance(cx);
-                        }
+                    // A task of a runtime has one waker from its first poll to its last.
+                    if self.ticket.is_none() {
+                        self.ticket = Some(self.crew.wait(id.clone(), cx.waker()));
                     }
                     return self.crew.is_aborted() && self.advance(cx);
                 }
@@ -71,7 +59,6 @@ impl<T: Send + 'static, E: Send + 'static> Runner<T, E> {
         }
         if let Some(ticket) = self.ticket.take() {
             self.crew.resume(ticket);
-            self.known = None;
         }
         true
     }

@@ -67,6 +67,22 @@ impl<T, E, W> Scope<'_, T, E, W> {
     }
 }
 
+/// Makes a task's future, inside its span.
+#[cfg(feature = "tracing")]
+fn begin<'env, T: 'env, E: 'env, W: 'env, Fut: Future>(
+    task: impl FnOnce(Scope<'env, T, E, W>) -> Fut,
+    scope: Scope<'env, T, E, W>,
+) -> impl Future<Output = Fut::Output> {
+    let name = scope.nursery.core.name.clone();
+    let id = scope.id.clone().unwrap_or(TaskId { index: 0, name: None });
+    crate::trace::traced(name.as_deref(), &id, || task(scope))
+}
+
+#[cfg(not(feature = "tracing"))]
+fn begin<C, Fut: Future>(task: impl FnOnce(C) -> Fut, scope: C) -> Fut {
+    task(scope)
+}
+
 /// How a future becomes the work of a scope, `Send` or not.
 macro_rules! spawns {
     ($work:ident $(, $send:ident)?) => {
@@ -82,7 +98,7 @@ macro_rules! spawns {
                 Fut: Future<Output = Result<T, E>> $(+ $send)? + 'env,
             {
                 let make: fn(F, Self) -> $work<'env, T, E> =
-                    |task, scope| Box::pin(async move { task(scope).await });
+                    |task, scope| Box::pin(async move { begin(task, scope).await });
                 ScopedSpawn { scope: self, task: Some(task), make, ticket: None, cancelled: None }
             }
 

@@ -1,7 +1,7 @@
 //! The request to spawn a task: a wait for a place, and then the task.
 
 use super::crew::{Crew, Mode, Work, job};
-use super::cx::Cx;
+use super::cx::{Cx, Name};
 use crate::error::{Rejected, Spawned, TaskId, TrySpawnError};
 use crate::pool::{Place, Pool};
 use crate::primitives::Arc;
@@ -79,8 +79,8 @@ where
             Mode::Unlimited(count) => Ok(self.crew.launch(count, self.name.take(), task)),
             Mode::Limited(pool) => {
                 self.task = Some(task);
-                self.push(pool, false).ok_or(()).or_else(|()| match self.task.take() {
-                    Some(task) => Err(TrySpawnError::Full(task)),
+                self.push(pool, false).ok_or(()).map_err(|()| match self.task.take() {
+                    Some(task) => TrySpawnError::Full(task),
                     None => unreachable!("a task that was not accepted is still here"),
                 })
             }
@@ -90,8 +90,8 @@ where
     /// Boxes the task and queues it, if there is room.
     fn push(&mut self, pool: &Pool<Work<T, E>>, backlog: bool) -> Option<TaskId> {
         let Self { crew, task, name, .. } = self;
-        // The index is told under the lock, where the task cannot be boxed: it learns it by way
-        // of its `Cx`, through a cell that is filled when the job is made.
+        // Boxed under the lock, where its index is known. It is only moved: nothing of the user's
+        // runs, and whether there is room for it is known by then.
         let pushed = pool.push(backlog, |index| {
             let mut work = task.take().map(|task| boxed(crew, index, name.clone(), 0, task));
             job(index, name.clone(), &mut work)
@@ -211,7 +211,10 @@ where
     F: FnOnce(Cx<T, E>) -> Fut + Send + 'static,
     Fut: Future<Output = Result<T, E>> + Send + 'static,
 {
-    let cx = Cx::new(Arc::clone(crew), TaskId { index, name }, depth);
+    #[cfg(feature = "tracing")]
+    let task =
+        super::crew::traced(crew.core.name.clone(), TaskId { index, name: name.clone() }, task);
+    let cx = Cx::new(Arc::clone(crew), index, Name::of(name), depth);
     Box::pin(async move { task(cx).await })
 }
 

@@ -23,6 +23,8 @@ mod loom_token_tree;
 mod loom_token_user_code;
 #[cfg(lockgate_loom)]
 mod loom_token_wait;
+#[cfg(lockgate_loom)]
+mod loom_wait_group;
 #[cfg(not(lockgate_loom))]
 mod state;
 #[cfg(not(lockgate_loom))]

@@ -1,10 +1,12 @@
 //! What a task of a group of threads is handed: the group, as that task sees it.
 
 use super::crew::{Crew, Origin, Work};
+use crate::core::Label;
 use crate::error::{Cancelled, LimitError, Spawned, TaskId, TrySpawnError};
 use crate::primitives::Arc;
 use crate::snapshot::Snapshot;
 use crate::token::CancelToken;
+use crate::trace::in_span;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
@@ -43,8 +45,13 @@ impl<'s, 'env, T, E> Cx<'s, 'env, T, E> {
         core.settle(&task, || {
             self.task.replace(Some(task.clone()));
             // Dropped here otherwise, where a panic of the drop is caught.
-            if core.refuses() { None } else { Some(work(self)) }
+            if core.refuses() {
+                return None;
+            }
+            core.started(task.index);
+            Some(in_span(core.name.as_deref(), &task, || work(self)))
         });
+        core.ended(task.index);
     }
 
     pub(super) fn may_nest(&self) -> bool {
@@ -58,7 +65,8 @@ impl<'s, 'env, T, E> Cx<'s, 'env, T, E> {
     {
         let outer = self.task.replace(Some(task.clone()));
         self.depth.set(self.depth.get() + 1);
-        self.crew.core.settle(task, || Some(work(self)));
+        let core = &self.crew.core;
+        core.settle(task, || Some(in_span(core.name.as_deref(), task, || work(self))));
         self.depth.set(self.depth.get() - 1);
         self.task.replace(outer);
     }
@@ -120,6 +128,13 @@ impl<'s, 'env, T, E> Cx<'s, 'env, T, E> {
     #[must_use]
     pub fn id(&self) -> Option<TaskId> {
         self.task.borrow().clone()
+    }
+
+    /// Snapshots tell that this task waits for `what`, until the label is dropped. In the body of
+    /// a scope, which is no task, it tells nothing.
+    pub fn waiting_for(&self, what: &'static str) -> Label<'_> {
+        let index = self.task.borrow().as_ref().map_or(usize::MAX, TaskId::index);
+        self.crew.core.label(index, what)
     }
 
     /// Changes the limit. It never blocks. Tasks that run beyond a lower limit go on.

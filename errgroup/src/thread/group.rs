@@ -8,10 +8,18 @@ use crate::error::{BuildError, LimitError, Spawned, TaskId, TrySpawnError};
 use crate::join::{FirstError, Join};
 use crate::primitives::{Arc, Mutex};
 use crate::snapshot::Snapshot;
-use crate::token::CancelToken;
+use crate::token::{CancelToken, WaitCancelledOwned};
+use crate::waiters::Ticket;
 use std::fmt;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+#[cfg(feature = "async")]
+use {
+    crate::pool::Place,
+    std::future::Future,
+    std::pin::Pin,
+    std::task::{Context, Poll},
+};
 
 /// The handles of a group's threads.
 type Handles = Arc<Mutex<Vec<JoinHandle<()>>>>;
@@ -67,7 +75,7 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Group<T, E, 
     }
 
     fn from_valid(builder: Builder<J>) -> Self {
-        let handles = Arc::new(Mutex::new(Vec::new()));
+        let handles: Handles = Arc::new(Mutex::new(Vec::new()));
         let starter = starter(&handles, builder.name.clone(), builder.stack_size);
         let (crew, verdict) = Crew::new(builder, starter);
         Self { crew: Some(crew), verdict, handles }
@@ -131,7 +139,9 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Group<T, E, 
 
     /// The wait for the end of all tasks.
     pub fn join(self) -> Joining<T, E, J> {
-        Joining { group: self }
+        let token = self.token();
+        let expired = token.deadline().is_some().then(|| token.clone().cancelled_owned());
+        Joining { group: Some(self), ticket: None, expired }
     }
 
     /// Cancels the group, waits for `grace`, and leaves behind what still runs then.
@@ -194,7 +204,12 @@ impl<T, E, J: Join<T, E>> fmt::Debug for Group<T, E, J> {
 /// Dropped, it drops the group: its token is cancelled, and its threads end by themselves.
 #[must_use = "a wait does nothing unless it is waited for with `.wait()` or `.await`"]
 pub struct Joining<T, E, J: Join<T, E>> {
-    group: Group<T, E, J>,
+    /// `None` when it is over.
+    group: Option<Group<T, E, J>>,
+    /// Of the wait for quiet, in a task.
+    ticket: Option<Ticket>,
+    /// Of groups with a deadline, in a task.
+    expired: Option<WaitCancelledOwned>,
 }
 
 impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Joining<T, E, J> {
@@ -204,11 +219,11 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Joining<T, E
     /// # Panics
     ///
     /// If a task panicked and the group resumes panics.
-    pub fn wait(self) -> J::Output {
-        let crew = Arc::clone(self.group.crew());
-        let timed = crew.token().deadline().is_some();
-        let over = crew.wait_quiet(timed);
-        self.group.end(over)
+    pub fn wait(mut self) -> J::Output {
+        let group = self.take();
+        let timed = group.token().deadline().is_some();
+        let over = group.crew().wait_quiet(timed);
+        group.end(over)
     }
 
     /// [`wait`](Self::wait) for no longer than `timeout`.
@@ -216,15 +231,65 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Joining<T, E
     /// # Errors
     ///
     /// Tasks still run: the group comes back, and goes on.
-    pub fn wait_timeout(self, timeout: Duration) -> Result<J::Output, Group<T, E, J>> {
-        let crew = Arc::clone(self.group.crew());
-        if crew.wait_quiet_for(timeout) { Ok(self.group.end(true)) } else { Err(self.group) }
+    ///
+    /// # Panics
+    ///
+    /// As [`wait`](Self::wait).
+    pub fn wait_timeout(mut self, timeout: Duration) -> Result<J::Output, Group<T, E, J>> {
+        let group = self.take();
+        if group.crew().wait_quiet_for(timeout) { Ok(group.end(true)) } else { Err(group) }
+    }
+}
+
+impl<T, E, J: Join<T, E>> Joining<T, E, J> {
+    fn take(&mut self) -> Group<T, E, J> {
+        let group = self.group.take().expect("a join is not polled again after it was ready");
+        if let Some(ticket) = self.ticket.take() {
+            group.crew().pool.leave_quiet(ticket);
+        }
+        group
+    }
+}
+
+/// In a task: as [`wait`](Joining::wait), but for the share of the work. Threads that have nothing
+/// to do any more are joined at the end, which blocks for as long as a thread takes to exit.
+#[cfg(feature = "async")]
+impl<T, E, J> Future for Joining<T, E, J>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    J: Join<T, E> + 'static,
+{
+    type Output = J::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<J::Output> {
+        let this = self.get_mut();
+        let group = this.group.as_ref().expect("a join is not polled again after it was ready");
+        let crew = group.crew();
+        let over = crew.pool.poll_quiet(&mut this.ticket, cx.waker()) == Place::Ready;
+        if !over {
+            let Some(expired) = &mut this.expired else { return Poll::Pending };
+            if !expired.poll_once(true, cx.waker()) || !crew.core.is_past_deadline() {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(this.take().end(over))
+    }
+}
+
+impl<T, E, J: Join<T, E>> Unpin for Joining<T, E, J> {}
+
+impl<T, E, J: Join<T, E>> Drop for Joining<T, E, J> {
+    fn drop(&mut self) {
+        if let (Some(ticket), Some(group)) = (self.ticket.take(), &self.group) {
+            group.crew().pool.leave_quiet(ticket);
+        }
     }
 }
 
 impl<T, E, J: Join<T, E>> fmt::Debug for Joining<T, E, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Joining").field("group", &self.group).finish()
+        f.debug_struct("Joining").field("group", &self.group).finish_non_exhaustive()
     }
 }
 

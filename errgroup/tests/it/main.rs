@@ -1,12 +1,26 @@
 //! The black-box tests: what a user of the crate can rely on.
 //!
-//! No test sleeps to establish a condition.
+//! No test sleeps to establish a condition, and each is given up after a while
+//! (`support::within_patience`): a deadlock fails a test instead of hanging it.
 
-mod policies;
-#[cfg(feature = "async")]
-mod task_scope;
+mod go_parity;
+mod laws;
+mod pitfalls;
+mod properties;
+mod regressions;
+mod support;
 mod token;
 mod token_go;
 mod token_properties;
 mod token_regressions;
 mod token_traits;
+
+mod each;
+mod leaks;
+mod policies;
+mod serde;
+#[cfg(feature = "tracing")]
+mod spans;
+#[cfg(feature = "async")]
+mod task_scope;
+mod wait_group;
