@@ -137,6 +137,11 @@ mod leak_guard;
 mod parker;
 mod pool;
 mod primitives;
+#[cfg(all(feature = "async", not(all(test, lockgate_loom))))]
+mod runtime;
+#[cfg(all(test, lockgate_loom))]
+#[path = "tests/group_runtime.rs"]
+mod runtime;
 #[cfg(feature = "serde")]
 mod settings;
 mod snapshot;

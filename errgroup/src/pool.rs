@@ -7,6 +7,11 @@
 //!
 //! Locks are taken in one order: the line, then a deck.
 
+mod line;
+
+pub(crate) use line::Seat;
+use line::{Line, Rise};
+
 use crate::error::drop_payload;
 use crate::primitives::{Arc, Mutex};
 use crate::state::{Slots, Summon};
@@ -14,12 +19,6 @@ use crate::waiters::{Left, Progress, Ticket, Waiters, WakeBatch, WakePanic};
 use std::collections::VecDeque;
 use std::mem;
 use std::task::Waker;
-
-/// No deck is larger: what waits in one is not in the order of the queue any more.
-const LARGEST_DECK: usize = 32;
-/// A runner takes its share of the queue in so many steps.
-// LOOM: in one, where three jobs have to fill a deck.
-const SHARES: usize = if cfg!(test) { 1 } else { 4 };
 
 /// A task that was accepted.
 #[derive(Debug)]
@@ -34,46 +33,6 @@ pub(crate) struct Job<W> {
 #[repr(align(64))]
 pub(crate) struct Pool<W> {
     line: Mutex<Line<W>>,
-}
-
-#[derive(Debug)]
-struct Line<W> {
-    slots: Slots,
-    queue: VecDeque<Job<W>>,
-    seats: Vec<Arc<Seat<W>>>,
-    next_index: usize,
-    /// No runner sleeps any more; who comes is sent home.
-    dismissed: bool,
-    sleepers: Waiters<(), Rise>,
-    spawners: Waiters<(), ()>,
-    joiners: Waiters<(), ()>,
-}
-
-/// Why a sleeping runner was woken.
-#[derive(Clone, Copy, Debug)]
-enum Rise {
-    Called,
-    Dismissed,
-}
-
-/// A runner's place, with the jobs that are its own unless somebody takes them.
-#[derive(Debug)]
-#[repr(align(64))]
-pub(crate) struct Seat<W> {
-    deck: Mutex<Deck<W>>,
-}
-
-#[derive(Debug)]
-struct Deck<W> {
-    jobs: VecDeque<Job<W>>,
-    /// How many of its jobs the line still counts as queued: never fewer than there are.
-    counted: usize,
-    /// The next job is to be fetched by way of the line, where somebody wants to know.
-    report: bool,
-    /// Its runner was started and has not looked for a job yet.
-    fresh: bool,
-    /// What the runner runs now.
-    current: Option<(usize, Option<Arc<str>>)>,
 }
 
 /// What a runner finds.
@@ -475,165 +434,6 @@ impl<W> Pool<W> {
 }
 
 type Guard<'a, W> = crate::primitives::MutexGuard<'a, Line<W>>;
-
-impl<W> Line<W> {
-    fn take_index(&mut self) -> usize {
-        let index = self.next_index;
-        self.next_index += 1;
-        index
-    }
-
-    fn enqueue(&mut self, make: impl FnOnce(usize) -> Job<W>) -> usize {
-        let index = self.take_index();
-        self.queue.push_back(make(index));
-        index
-    }
-
-    fn has_room(&mut self, backlog: bool) -> bool {
-        if !self.spawners.is_empty() {
-            return false;
-        }
-        let ask = |slots: &Slots| if backlog { slots.has_room() } else { slots.has_slot() };
-        if ask(&self.slots) {
-            return true;
-        }
-        // Runners may have started what still counts as queued.
-        self.recount(false) && ask(&self.slots)
-    }
-
-    /// Whether a job waits that nobody has started, in the queue or in a deck.
-    fn has_jobs(&self) -> bool {
-        !self.queue.is_empty()
-            || self.slots.queued() > 0
-                && self.seats.iter().any(|seat| !seat.deck.lock().jobs.is_empty())
-    }
-
-    /// Counts what is in the decks; `true` if that is less than it was thought to be. With
-    /// `report`, whoever starts one of them tells the line.
-    fn recount(&mut self, report: bool) -> bool {
-        let mut fewer = false;
-        for seat in &self.seats {
-            let mut deck = seat.deck.lock();
-            deck.report |= report;
-            let gone = deck.settle();
-            self.slots.pop(gone);
-            fewer |= gone > 0;
-        }
-        fewer
-    }
-
-    /// What the owner of a deck has done since it was here last, if ever.
-    fn settle(&mut self, deck: &mut Deck<W>) {
-        if mem::take(&mut deck.fresh) {
-            self.slots.arrive();
-        }
-        let gone = deck.settle();
-        self.slots.pop(gone);
-    }
-
-    /// Takes a job for the runner of `seat`, and its share of what is left into its deck.
-    fn take(&mut self, seat: &Arc<Seat<W>>) -> Option<Job<W>> {
-        let mut deck = seat.deck.lock();
-        deck.report = !self.spawners.is_empty();
-        self.settle(&mut deck);
-        if deck.jobs.is_empty() {
-            // A part of its fair share: jobs should start about in the order of the queue, and a
-            // lock for each is cheap while there are few.
-            let parts = self.slots.limit().saturating_mul(SHARES);
-            let share = self.queue.len().div_ceil(parts).min(LARGEST_DECK);
-            deck.jobs.extend(self.queue.drain(..share));
-            deck.counted = share;
-        }
-        if deck.jobs.is_empty() {
-            drop(deck);
-            let stolen = self.steal(seat);
-            deck = seat.deck.lock();
-            deck.counted = stolen.len();
-            deck.jobs = stolen;
-        }
-        let job = deck.jobs.pop_front();
-        if job.is_some() {
-            deck.counted -= 1;
-            self.slots.pop(1);
-        }
-        deck.note(job.as_ref());
-        job
-    }
-
-    /// Half of the first deck with jobs, of the seats after one's own.
-    fn steal(&mut self, thief: &Arc<Seat<W>>) -> VecDeque<Job<W>> {
-        if self.slots.queued() == 0 {
-            return VecDeque::new();
-        }
-        for seat in &self.seats {
-            if Arc::ptr_eq(seat, thief) {
-                continue;
-            }
-            let mut deck = seat.deck.lock();
-            let gone = deck.settle();
-            self.slots.pop(gone);
-            let jobs = deck.jobs.len();
-            if jobs > 0 {
-                let stolen = deck.jobs.split_off(jobs / 2);
-                deck.counted -= stolen.len();
-                return stolen;
-            }
-        }
-        VecDeque::new()
-    }
-
-    /// A runner goes for good. What is left in its deck is for the others, first of all.
-    fn vacate(&mut self, seat: &Arc<Seat<W>>) {
-        let mut deck = seat.deck.lock();
-        self.settle(&mut deck);
-        while let Some(job) = deck.jobs.pop_back() {
-            self.queue.push_front(job);
-        }
-        deck.counted = 0;
-        deck.current = None;
-        drop(deck);
-        self.seats.retain(|other| !Arc::ptr_eq(other, seat));
-    }
-
-    /// Promises places to spawners that wait, once half of the backlog is free.
-    fn promise_places(&mut self, batch: &mut WakeBatch) {
-        if self.spawners.is_empty() || !self.slots.is_half_empty() {
-            return;
-        }
-        while self.slots.has_room() {
-            let Some(waker) = self.spawners.settle_front(()) else { return };
-            self.slots.push();
-            batch.push(waker);
-        }
-    }
-
-    fn tell_joiners(&mut self, batch: &mut WakeBatch) {
-        if self.slots.is_quiet() && !self.joiners.is_empty() {
-            self.joiners.settle_where(batch, |()| Some(()));
-        }
-    }
-}
-
-impl<W> Seat<W> {
-    fn new(fresh: bool) -> Self {
-        let (counted, report, current) = (0, false, None);
-        let deck = Deck { jobs: VecDeque::new(), counted, report, fresh, current };
-        Self { deck: Mutex::new(deck) }
-    }
-}
-
-impl<W> Deck<W> {
-    /// How many jobs were started since the line counted last.
-    fn settle(&mut self) -> usize {
-        let gone = self.counted - self.jobs.len();
-        self.counted = self.jobs.len();
-        gone
-    }
-
-    fn note(&mut self, job: Option<&Job<W>>) {
-        self.current = job.map(|job| (job.index, job.name.clone()));
-    }
-}
 
 fn wake(mut batch: WakeBatch) {
     if !batch.is_empty() {

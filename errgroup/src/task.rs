@@ -7,11 +7,6 @@ mod each;
 mod group;
 mod nursery;
 mod runner;
-#[cfg(not(all(test, lockgate_loom)))]
-mod runtime;
-#[cfg(all(test, lockgate_loom))]
-#[path = "tests/group_runtime.rs"]
-pub(crate) mod runtime;
 mod scope;
 mod spawn;
 

@@ -1,8 +1,5 @@
 //! Groups of threads: in a [`scope`], whose tasks may borrow, or a [`Group`] of its own.
 
-#[cfg(not(all(test, lockgate_loom)))]
-mod crew;
-#[cfg(all(test, lockgate_loom))]
 pub(crate) mod crew;
 mod cx;
 #[cfg(not(all(test, lockgate_loom)))]

@@ -3,7 +3,6 @@
 use super::alone::{Alone, Unnamed};
 use super::cx::{Cx, Name};
 use super::runner::Runner;
-use super::runtime::Runtime;
 use crate::builder::Builder;
 use crate::core::{Core, Verdict};
 use crate::error::{TaskId, drop_payload};
@@ -11,6 +10,7 @@ use crate::join::Join;
 use crate::pool::{Job, Place, Pool, Start};
 use crate::primitives::atomic::{AtomicU8, AtomicUsize, Ordering};
 use crate::primitives::{Arc, Mutex};
+use crate::runtime::Runtime;
 use crate::waiters::{Left, Ticket, Waiters, WakeBatch, WakePanic};
 use std::fmt;
 use std::future::Future;

@@ -4,8 +4,8 @@ use super::group_support::{Dropped, Outcome, Policy, builder};
 use super::token_support::{Count, Note, poll, queued};
 use crate::CancelToken;
 use crate::primitives::{Arc, Explore, explore, future, thread};
+use crate::runtime::{Runtime, Spawned};
 use crate::task::Group;
-use crate::task::runtime::{Runtime, Spawned};
 
 type Tasks = Group<(), &'static str, Policy>;
 
@@ -108,9 +108,7 @@ fn purge_meets_the_last_runner() {
             Ok(())
         });
         assert!(future::block_on(spawn).accepted().is_ok());
-        let mut runner = runtime.take().unwrap();
-        assert!(poll(&mut runner).is_pending());
-        let runner = run(runner);
+        let runner = run(runtime.take().unwrap());
         let aborter = {
             let group = Arc::clone(&group);
             thread::spawn(move || group.abort())

@@ -4,16 +4,16 @@ use std::future::Future;
 use tokio::runtime::Handle;
 
 #[derive(Debug)]
-pub(super) struct Runtime(Option<Handle>);
+pub(crate) struct Runtime(Option<Handle>);
 
 impl Runtime {
     /// The one in which this is called, or, outside of one, that in which each task is spawned.
-    pub(super) fn current() -> Self {
+    pub(crate) fn current() -> Self {
         Self(Handle::try_current().ok())
     }
 
     #[inline]
-    pub(super) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         match &self.0 {
             Some(handle) => drop(handle.spawn(future)),
             None => drop(tokio::spawn(future)),

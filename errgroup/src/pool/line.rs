@@ -1,0 +1,213 @@
+//! The line of a pool and the decks beside it: everything that its locks protect.
+
+use super::Job;
+use crate::primitives::{Arc, Mutex};
+use crate::state::Slots;
+use crate::waiters::{Waiters, WakeBatch};
+use std::collections::VecDeque;
+use std::mem;
+
+/// No deck is larger: what waits in one is not in the order of the queue any more.
+const LARGEST_DECK: usize = 32;
+/// A runner takes its share of the queue in so many steps.
+// LOOM: in one, where three jobs have to fill a deck.
+const SHARES: usize = if cfg!(test) { 1 } else { 4 };
+
+#[derive(Debug)]
+pub(super) struct Line<W> {
+    pub(super) slots: Slots,
+    pub(super) queue: VecDeque<Job<W>>,
+    pub(super) seats: Vec<Arc<Seat<W>>>,
+    pub(super) next_index: usize,
+    /// No runner sleeps any more; who comes is sent home.
+    pub(super) dismissed: bool,
+    pub(super) sleepers: Waiters<(), Rise>,
+    pub(super) spawners: Waiters<(), ()>,
+    pub(super) joiners: Waiters<(), ()>,
+}
+
+/// Why a sleeping runner was woken.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Rise {
+    Called,
+    Dismissed,
+}
+
+/// A runner's place, with the jobs that are its own unless somebody takes them.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(crate) struct Seat<W> {
+    pub(super) deck: Mutex<Deck<W>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Deck<W> {
+    pub(super) jobs: VecDeque<Job<W>>,
+    /// How many of its jobs the line still counts as queued: never fewer than there are.
+    pub(super) counted: usize,
+    /// The next job is to be fetched by way of the line, where somebody wants to know.
+    pub(super) report: bool,
+    /// Its runner was started and has not looked for a job yet.
+    pub(super) fresh: bool,
+    /// What the runner runs now.
+    pub(super) current: Option<(usize, Option<Arc<str>>)>,
+}
+
+impl<W> Line<W> {
+    pub(super) fn take_index(&mut self) -> usize {
+        let index = self.next_index;
+        self.next_index += 1;
+        index
+    }
+
+    pub(super) fn enqueue(&mut self, make: impl FnOnce(usize) -> Job<W>) -> usize {
+        let index = self.take_index();
+        self.queue.push_back(make(index));
+        index
+    }
+
+    pub(super) fn has_room(&mut self, backlog: bool) -> bool {
+        if !self.spawners.is_empty() {
+            return false;
+        }
+        let ask = |slots: &Slots| if backlog { slots.has_room() } else { slots.has_slot() };
+        if ask(&self.slots) {
+            return true;
+        }
+        // Runners may have started what still counts as queued.
+        self.recount(false) && ask(&self.slots)
+    }
+
+    /// Whether a job waits that nobody has started, in the queue or in a deck.
+    pub(super) fn has_jobs(&self) -> bool {
+        !self.queue.is_empty()
+            || self.slots.queued() > 0
+                && self.seats.iter().any(|seat| !seat.deck.lock().jobs.is_empty())
+    }
+
+    /// Counts what is in the decks; `true` if that is less than it was thought to be. With
+    /// `report`, whoever starts one of them tells the line.
+    pub(super) fn recount(&mut self, report: bool) -> bool {
+        let mut fewer = false;
+        for seat in &self.seats {
+            let mut deck = seat.deck.lock();
+            deck.report |= report;
+            let gone = deck.settle();
+            self.slots.pop(gone);
+            fewer |= gone > 0;
+        }
+        fewer
+    }
+
+    /// What the owner of a deck has done since it was here last, if ever.
+    pub(super) fn settle(&mut self, deck: &mut Deck<W>) {
+        if mem::take(&mut deck.fresh) {
+            self.slots.arrive();
+        }
+        let gone = deck.settle();
+        self.slots.pop(gone);
+    }
+
+    /// Takes a job for the runner of `seat`, and its share of what is left into its deck.
+    pub(super) fn take(&mut self, seat: &Arc<Seat<W>>) -> Option<Job<W>> {
+        let mut deck = seat.deck.lock();
+        deck.report = !self.spawners.is_empty();
+        self.settle(&mut deck);
+        if deck.jobs.is_empty() {
+            // A part of its fair share: jobs should start about in the order of the queue, and a
+            // lock for each is cheap while there are few.
+            let parts = self.slots.limit().saturating_mul(SHARES);
+            let share = self.queue.len().div_ceil(parts).min(LARGEST_DECK);
+            deck.jobs.extend(self.queue.drain(..share));
+            deck.counted = share;
+        }
+        if deck.jobs.is_empty() {
+            drop(deck);
+            let stolen = self.steal(seat);
+            deck = seat.deck.lock();
+            deck.counted = stolen.len();
+            deck.jobs = stolen;
+        }
+        let job = deck.jobs.pop_front();
+        if job.is_some() {
+            deck.counted -= 1;
+            self.slots.pop(1);
+        }
+        deck.note(job.as_ref());
+        job
+    }
+
+    /// Half of the first deck with jobs, of the seats after one's own.
+    pub(super) fn steal(&mut self, thief: &Arc<Seat<W>>) -> VecDeque<Job<W>> {
+        if self.slots.queued() == 0 {
+            return VecDeque::new();
+        }
+        for seat in &self.seats {
+            if Arc::ptr_eq(seat, thief) {
+                continue;
+            }
+            let mut deck = seat.deck.lock();
+            let gone = deck.settle();
+            self.slots.pop(gone);
+            let jobs = deck.jobs.len();
+            if jobs > 0 {
+                let stolen = deck.jobs.split_off(jobs / 2);
+                deck.counted -= stolen.len();
+                return stolen;
+            }
+        }
+        VecDeque::new()
+    }
+
+    /// A runner goes for good. What is left in its deck is for the others, first of all.
+    pub(super) fn vacate(&mut self, seat: &Arc<Seat<W>>) {
+        let mut deck = seat.deck.lock();
+        self.settle(&mut deck);
+        while let Some(job) = deck.jobs.pop_back() {
+            self.queue.push_front(job);
+        }
+        deck.counted = 0;
+        deck.current = None;
+        drop(deck);
+        self.seats.retain(|other| !Arc::ptr_eq(other, seat));
+    }
+
+    /// Promises places to spawners that wait, once half of the backlog is free.
+    pub(super) fn promise_places(&mut self, batch: &mut WakeBatch) {
+        if self.spawners.is_empty() || !self.slots.is_half_empty() {
+            return;
+        }
+        while self.slots.has_room() {
+            let Some(waker) = self.spawners.settle_front(()) else { return };
+            self.slots.push();
+            batch.push(waker);
+        }
+    }
+
+    pub(super) fn tell_joiners(&mut self, batch: &mut WakeBatch) {
+        if self.slots.is_quiet() && !self.joiners.is_empty() {
+            self.joiners.settle_where(batch, |()| Some(()));
+        }
+    }
+}
+
+impl<W> Seat<W> {
+    pub(super) fn new(fresh: bool) -> Self {
+        let (counted, report, current) = (0, false, None);
+        let deck = Deck { jobs: VecDeque::new(), counted, report, fresh, current };
+        Self { deck: Mutex::new(deck) }
+    }
+}
+
+impl<W> Deck<W> {
+    /// How many jobs were started since the line counted last.
+    pub(super) fn settle(&mut self) -> usize {
+        let gone = self.counted - self.jobs.len();
+        self.counted = self.jobs.len();
+        gone
+    }
+
+    pub(super) fn note(&mut self, job: Option<&Job<W>>) {
+        self.current = job.map(|job| (job.index, job.name.clone()));
+    }
+}
