@@ -43,7 +43,7 @@ mod threads {
         for limit in [1, 2] {
             let mut spawns = 0;
             thread::scope(Plain::new().limit(limit), |g| {
-                let mut spawn = |tasks| {
+                let spawn = |tasks| {
                     for task in 0..tasks {
                         g.spawn(move |_| {
                             black_box(task);
