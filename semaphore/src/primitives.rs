@@ -160,6 +160,12 @@ mod real {
         result
     }
 
+    /// On how many cores the threads of this process can run at the same time.
+    #[cfg(feature = "sync")]
+    pub(crate) fn usable_cores() -> usize {
+        crate::cores::usable()
+    }
+
     /// When a spin that starts now has to end, or `None` when there is nothing to spin for.
     ///
     /// A park and unpark across cores takes 30–60 µs where a spin round trip takes 0.06 µs, so
@@ -167,7 +173,7 @@ mod real {
     #[cfg(feature = "sync")]
     pub(crate) fn spin_deadline(limit: Option<&Deadline>) -> Option<Deadline> {
         const SPIN: Duration = Duration::from_micros(10);
-        if crate::cores::usable() < 2 {
+        if usable_cores() < 2 {
             return None;
         }
         let end = Deadline::after(SPIN)?;
@@ -316,6 +322,12 @@ mod model {
     #[cfg(feature = "sync")]
     pub(crate) fn cached_parker<R>(run: impl FnOnce(&crate::parker::Parker) -> R) -> R {
         run(&crate::parker::Parker::new())
+    }
+
+    /// LOOM: as if there were two.
+    #[cfg(feature = "sync")]
+    pub(crate) fn usable_cores() -> usize {
+        2
     }
 
     /// LOOM: a spin adds schedules and no behaviour: parking explores the same wake-ups.

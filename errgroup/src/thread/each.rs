@@ -7,9 +7,9 @@ pub use source::{Items, Pull, pull};
 use super::group::thread_builder;
 use crate::builder::Builder;
 use crate::core::Core;
-use crate::cores::usable;
 use crate::error::{Cancelled, TaskId};
 use crate::join::Join;
+use crate::primitives::usable_cores;
 use crate::token::CancelToken;
 use crate::trace;
 use source::{Share, Source};
@@ -134,7 +134,7 @@ where
         return builder.join.refuse(error);
     }
     let source = items.into_source();
-    let most = builder.limit.unwrap_or_else(usable);
+    let most = builder.limit.unwrap_or_else(usable_cores);
     let workers = source.at_most().map_or(most, |items| items.min(most)).max(1);
     let (name, stack_size) = (builder.name.clone(), builder.stack_size);
     let (core, verdict) = Core::new(builder);

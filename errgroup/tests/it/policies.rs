@@ -355,6 +355,8 @@ mod tasks {
         assert!(poll(&new).is_pending());
         assert_eq!(Arc::strong_count(&old), 1, "a waker that is not needed is not kept");
         let _ = policy.complete(3, Ok(3));
+        assert_eq!(new.0.load(Ordering::Acquire), 0, "not under the group's lock");
+        policy.waker().unwrap().wake();
         assert_eq!((old.0.load(Ordering::Acquire), new.0.load(Ordering::Acquire)), (0, 1));
         assert!(matches!(poll(&new), Poll::Ready(Some((task, Ok(3)))) if task.index() == 3));
         assert!(poll(&new).is_pending());

@@ -104,7 +104,7 @@ struct Indexed<G> {
 struct Next(AtomicUsize);
 
 impl<G> Indexed<G> {
-    const fn new(len: usize, get: G) -> Self {
+    fn new(len: usize, get: G) -> Self {
         Self { len, get, next: Next(AtomicUsize::new(0)) }
     }
 
