@@ -60,7 +60,7 @@ fn last_task_meets_join() {
 /// G3: the last two tasks end at once.
 #[test]
 fn last_two_tasks_meet_join() {
-    explore(THREE, || {
+    explore(Explore::All, || {
         let (runtime, group) = unlimited();
         let notes = [Note::new(), Note::new()];
         for note in &notes {
@@ -124,7 +124,7 @@ fn purge_meets_the_last_runner() {
 /// gets it.
 #[test]
 fn dropped_spawn_meets_its_place() {
-    explore(THREE, || {
+    explore(Explore::All, || {
         let runtime = Runtime::enter();
         let group = Tasks::build(builder().limit(1).backlog(0)).unwrap();
         let group = Arc::new(group);

@@ -65,7 +65,7 @@ fn captures_go_before_the_join() {
 /// was rejected; what it captured is dropped once.
 #[test]
 fn spawn_meets_cancel() {
-    explore(THREE, || {
+    explore(Explore::All, || {
         let group = Threads::limited(1);
         let (ran, dropped) = (Count::new(), Count::new());
         let token = group.crew.token().clone();
@@ -139,7 +139,7 @@ fn blocked_spawner_meets_a_panic() {
 /// G6: two spawners wait for one place: each gets its turn.
 #[test]
 fn two_blocked_spawners() {
-    explore(Explore::Preemptions(2), || {
+    explore(THREE, || {
         let group = Threads::tight(1);
         let done = Count::new();
         let task = |done: &Arc<Count>| {
@@ -236,7 +236,7 @@ fn sleep_meets_spawn() {
 /// called while the first is on its way.
 #[test]
 fn task_behind_one_that_waits_for_it() {
-    explore(Explore::Preemptions(2), || {
+    explore(THREE, || {
         let group = Threads::limited(2);
         let gate = CancelToken::new();
         let opener = gate.clone();
@@ -269,7 +269,7 @@ fn panic_meets_spawn() {
 /// G11: the limit is raised while a task waits for one that is queued behind it.
 #[test]
 fn higher_limit_meets_a_queued_task() {
-    explore(Explore::Preemptions(2), || {
+    explore(THREE, || {
         let group = Threads::limited(1);
         let gate = CancelToken::new();
         let opener = gate.clone();
@@ -290,7 +290,7 @@ fn higher_limit_meets_a_queued_task() {
 /// G11: the limit is raised while a task runs and a spawner is about to wait.
 #[test]
 fn higher_limit_meets_a_blocked_spawner() {
-    explore(Explore::Preemptions(2), || {
+    explore(THREE, || {
         let group = Threads::tight(1);
         let gate = CancelToken::new();
         let opener = gate.clone();
@@ -315,7 +315,7 @@ fn higher_limit_meets_a_blocked_spawner() {
 /// G11: the limit is lowered while two tasks run and end: no slot is lost, and none is left over.
 #[test]
 fn lower_limit_meets_release() {
-    explore(Explore::Preemptions(2), || {
+    explore(THREE, || {
         let group = Threads::new(builder().limit(2).backlog(0));
         group.spawn(|_| Ok(()));
         group.spawn(|_| Ok(()));

@@ -198,19 +198,23 @@ fn places_are_promised_when_half_of_the_backlog_is_free() {
 
 #[test]
 fn nobody_overtakes_a_spawner_that_waits() {
-    let pool = pool(1, 2);
-    let _start = fill(&pool, 3);
+    let pool = pool(1, 4);
+    let _start = fill(&pool, 5);
     let mut ticket = None;
     assert!(!place(&pool, &mut ticket, Waker::noop()));
-    let mut late = None;
     let seat = pool.arrive();
-    let (waker, calls) = counted();
-    assert_eq!(take(&pool, &seat), Some(0));
-    assert!(!place(&pool, &mut late, &waker));
+    assert_eq!((take(&pool, &seat), take(&pool, &seat)), (Some(0), Some(1)));
+    // There is room, and it is not yet half of the backlog.
     assert!(pool.push(true, job).is_none() && pool.push(false, job).is_none());
-    assert_eq!(take(&pool, &seat), Some(1));
+    let (waker, calls) = counted();
+    let mut late = None;
+    assert!(!place(&pool, &mut late, &waker));
+    assert!(!place(&pool, &mut ticket, Waker::noop()));
+    pool.leave_place(late.take().unwrap());
+    assert_eq!(take(&pool, &seat), Some(2));
     assert!(place(&pool, &mut ticket, Waker::noop()));
     assert_eq!(calls.get(), 0);
+    assert!(pool.push(true, job).is_some());
 }
 
 #[test]
