@@ -368,14 +368,17 @@ impl<W> Pool<W> {
     pub(crate) fn purge(&self) -> Vec<Job<W>> {
         let mut batch = WakeBatch::default();
         let mut line = self.line.lock();
-        line.recount(false);
         let mut jobs: Vec<_> = line.queue.drain(..).collect();
+        let mut counted = jobs.len();
         for seat in &line.seats {
             let mut deck = seat.deck.lock();
+            // With those that its runner started since: not counted at an earlier moment, as the
+            // runner takes its jobs without the line.
+            counted += deck.counted;
             jobs.extend(deck.jobs.drain(..));
             deck.counted = 0;
         }
-        line.slots.pop(jobs.len());
+        line.slots.pop(counted);
         line.promise_places(&mut batch);
         line.tell_joiners(&mut batch);
         drop(line);

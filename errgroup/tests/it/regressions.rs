@@ -934,6 +934,7 @@ mod tasks {
                 let group = Group::<(), &str>::build(builder).unwrap();
                 group.spawn(|_| std::future::pending()).await;
                 until("it waits", || {
+                    assert!(!group.token().is_cancelled(), "the deadline was too short");
                     group.snapshot().tasks.iter().any(|task| task.state == TaskState::Waiting)
                 })
                 .await;
