@@ -516,6 +516,7 @@ fn a_join_ends_at_the_deadline_though_the_group_failed_before() {
             let group = Group::<(), &str>::build(builder).unwrap();
             group.spawn(|_| std::future::pending()).await;
             until("it waits", || {
+                assert!(!group.token().is_cancelled(), "the deadline was too short");
                 group.snapshot().tasks.iter().any(|task| task.state == TaskState::Waiting)
             })
             .await;
