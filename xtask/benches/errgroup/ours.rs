@@ -51,7 +51,12 @@ impl Keep for Ours {
 
 impl Discard for Ours {
     async fn discard(tasks: u64) -> Sum {
-        discard::<Empty>(Builder::new(), tasks).await
+        let group = Group::<(), ()>::new();
+        for _ in 0..tasks {
+            group.spawn(|_| crate::tasks::nothing()).await;
+        }
+        group.join().await.expect("no task fails");
+        None
     }
 }
 
