@@ -39,7 +39,7 @@
 //!   the first success or a quorum, tolerate some errors, or supervise. [`join::Join`] is the trait.
 //! * **Limits.** `limit` bounds the tasks that run, `backlog` those that are accepted beyond; then
 //!   `spawn` waits, and is woken by the cancel, or when half of the backlog is free. The default
-//!   backlog is 8 times the limit, or 1024 if that is less. A spawn from inside the group never
+//!   backlog is 8 times the limit, and 1024 at the least. A spawn from inside the group never
 //!   waits: at the limit it runs the new task inside the one that spawns, up to 64 deep, and
 //!   queues it beyond. So nested spawns neither deadlock nor overflow the stack.
 //! * **Nothing starts after the cancel**, unless [`run_all`](Builder::run_all) says so. `spawn` says
@@ -119,6 +119,16 @@
 //! States, protocols, hazards with their models and mutants, and what was rejected are in
 //! [DESIGN.md](https://docs.rs/crate/lockgate-errgroup/latest/source/DESIGN.md).
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(all(
+        feature = "sync",
+        feature = "async",
+        feature = "serde",
+        feature = "test-util",
+        feature = "tokio-util"
+    )),
+    allow(rustdoc::broken_intra_doc_links, reason = "this page names what features bring")
+)]
 #![cfg_attr(
     not(all(feature = "sync", feature = "async")),
     allow(dead_code, reason = "some of what both worlds share has its only use in one of them")

@@ -134,6 +134,12 @@ impl Crate {
     pub fn feature_sets(&self) -> Vec<Vec<&str>> {
         feature_sets(&self.features)
     }
+
+    /// The sets with which tests run, because each takes half a minute: those in which the optional
+    /// features are all on or all off, for each choice of worlds. All sets are built by clippy.
+    pub fn tested_sets(&self) -> Vec<Vec<&str>> {
+        tested_sets(&self.features)
+    }
 }
 
 impl Cmd {
@@ -208,6 +214,25 @@ fn feature_sets(features: &Features) -> Vec<Vec<&str>> {
     sets
 }
 
+/// Of the [`feature_sets`], those whose optional features are all on, as far as the chosen worlds
+/// allow, or all off.
+fn tested_sets(features: &Features) -> Vec<Vec<&str>> {
+    let is_world = |name: &&str| ["sync", "async"].contains(name);
+    let sets = feature_sets(features);
+    let all_of = |worlds: &BTreeSet<&str>| {
+        let same_worlds = |set: &&Vec<&str>| {
+            closure(features, set).into_iter().filter(is_world).collect::<BTreeSet<_>>() == *worlds
+        };
+        sets.iter().filter(same_worlds).map(|set| closure(features, set).len()).max()
+    };
+    let is_tested = |set: &&Vec<&str>| {
+        let on = closure(features, set);
+        let worlds: BTreeSet<&str> = on.iter().copied().filter(is_world).collect();
+        set.iter().all(is_world) || Some(on.len()) == all_of(&worlds)
+    };
+    sets.iter().filter(is_tested).cloned().collect()
+}
+
 fn closure<'f>(features: &'f Features, set: &[&'f str]) -> BTreeSet<&'f str> {
     let mut on = BTreeSet::new();
     let mut todo = set.to_vec();
@@ -246,6 +271,15 @@ mod tests {
         ]);
         let sets = feature_sets(&features);
         assert_eq!(sets, [vec![], vec!["async"], vec!["sync"], vec!["async", "sync"]]);
+    }
+
+    #[test]
+    fn tests_run_with_all_that_is_optional_or_none_of_it() {
+        let features = features(&[("async", &[]), ("serde", &[]), ("sync", &[]), ("tracing", &[])]);
+        let sets = tested_sets(&features);
+        assert_eq!(sets.len(), 8);
+        assert!(sets.contains(&vec!["async", "serde", "tracing"]));
+        assert!(!sets.iter().any(|set| set.contains(&"serde") != set.contains(&"tracing")));
     }
 
     #[test]

@@ -11,7 +11,7 @@ fn filled(jobs: usize) -> Arc<Pool<usize>> {
     let pool = Arc::new(Pool::new(2, None));
     for _ in 0..jobs {
         // The starts are played by the threads of the model.
-        drop(pool.push(true, job));
+        let _ = pool.push(true, job);
     }
     pool
 }
@@ -95,7 +95,7 @@ fn leaving_runner_meets_a_search() {
         let leaver = {
             let pool = Arc::clone(&pool);
             thread::spawn(move || {
-                drop(pool.set_limit(1));
+                let _ = pool.set_limit(1);
                 drain(&pool, &first)
             })
         };

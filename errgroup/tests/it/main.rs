@@ -19,7 +19,7 @@ mod each;
 mod leaks;
 mod policies;
 mod serde;
-#[cfg(feature = "tracing")]
+#[cfg(all(feature = "tracing", any(feature = "async", feature = "sync")))]
 mod spans;
 #[cfg(feature = "async")]
 mod task_scope;
