@@ -30,10 +30,11 @@ pub fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// The same machine code in both scenarios: one instruction more or less is half the figure.
+/// The loop that polls a token: it ends when the token says so, and tells how often it has asked. The
+/// same machine code in both scenarios: one instruction more or less is half the figure.
 #[inline(never)]
 fn ask<F: Flag>(flag: &F, times: u64) -> u64 {
-    (0..times).map(|_| u64::from(black_box(flag).is_cancelled())).sum()
+    (0..times).find(|_| black_box(flag).is_cancelled()).unwrap_or(times)
 }
 
 fn asked<F: Flag>() -> impl FnMut(u64) -> Sample {
@@ -41,11 +42,11 @@ fn asked<F: Flag>() -> impl FnMut(u64) -> Sample {
         let ops = ops.max(QUESTIONS);
         let flag = F::new();
         let start = Instant::now();
-        let cancelled = ask(&flag, ops);
+        let asked = ask(&flag, ops);
         let time = start.elapsed();
-        assert_eq!(cancelled, 0);
+        assert_eq!(asked, ops);
         flag.cancel();
-        assert_eq!(ask(&flag, 1), 1);
+        assert_eq!(ask(&flag, 1), 0);
         Sample::time(ops, time)
     }
 }
@@ -55,10 +56,10 @@ fn asked_by_two<F: Flag>() -> impl FnMut(u64) -> Sample {
     |ops| {
         let ops = ops.max(QUESTIONS);
         let flag = Padded(F::new());
-        let (elapsed, cancelled) = together(2, Placement::Pinned, |_| ask(&flag.0, ops));
-        assert_eq!(cancelled, [0, 0]);
+        let (elapsed, asked) = together(2, Placement::Pinned, |_| ask(&flag.0, ops));
+        assert_eq!(asked, [ops, ops]);
         flag.0.cancel();
-        assert_eq!(ask(&flag.0, 1), 1);
+        assert_eq!(ask(&flag.0, 1), 0);
         Sample::time(ops, elapsed.wall)
     }
 }
