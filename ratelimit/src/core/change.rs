@@ -1,0 +1,136 @@
+//! Changes of the configuration, and those who wait and have to be told.
+
+use super::{Core, Due, Promise};
+use crate::error::AcquireError;
+use crate::primitives::atomic::Ordering;
+use crate::quota::Quota;
+use crate::state::{Bucket, CLOSED, Change, Curve, Inherit, Word};
+use crate::waiters::{Left, Progress, Ticket, WakeBatch, WakePanic};
+use std::task::Waker;
+use std::time::Duration;
+
+impl Core {
+    /// P5: goes over to another configuration, and tells everybody who waits.
+    pub(crate) fn change(&self, change: Change, now: u64) {
+        self.change_by(|_| change, now);
+    }
+
+    /// The same, where the new quota depends on the old one.
+    pub(crate) fn reconfigure(&self, to: impl Fn(Quota) -> Quota, inherit: Inherit, now: u64) {
+        self.change_by(|curve| Change::Quota(to(curve.quota()), inherit), now);
+    }
+
+    fn change_by(&self, change: impl FnOnce(&Curve) -> Change, now: u64) {
+        let mut batch = WakeBatch::default();
+        {
+            let mut control = self.cold.control.lock();
+            let now = control.seen.max(now);
+            let generation = control.generation + 1;
+            let change = change(&control.curve);
+            let mut word = self.word();
+            let next = loop {
+                let bucket = Bucket { curve: control.curve, consumed: word.consumed() };
+                let next = bucket.change(change, now, generation);
+                let next_word = Word::new(generation, next.consumed);
+                // No word names this slot: it is that of the last epoch but one, or of a round of
+                // this loop that failed.
+                self.slots[next_word.slot()].write(&next.curve);
+                // ORDERING: Release publishes the slot to `word`. Acquire pairs with the Release in
+                // `exchange`: the next change, which writes to the slot that was read there, comes
+                // after those reads.
+                match self.hot.0.compare_exchange(
+                    word.0,
+                    next_word.0,
+                    Ordering::AcqRel,
+                    Ordering::Acquire,
+                ) {
+                    Ok(_) => break next,
+                    Err(is) => word = Word(is),
+                }
+            };
+            // After the word: whoever still promises in the old epoch does not get his exchange.
+            // ORDERING: Relaxed: the exchange has acquired all promises that count; the new value
+            // has an epoch, and its reader has acquired the word of it or takes the lock.
+            let last = Word(self.cold.last.load(Ordering::Relaxed));
+            let furthest = next.curve.unit(control.curve.place(last.consumed()));
+            let furthest = Word::new(generation, furthest.min(Curve::FURTHEST));
+            self.cold.last.store(furthest.0, Ordering::Relaxed);
+            control.curve = next.curve;
+            control.generation = generation;
+            control.seen = now;
+            control.waiters.settle_where(&mut batch, |()| Some(()));
+        }
+        let mut panic = WakePanic::default();
+        batch.wake_all(&mut panic);
+        panic.resume();
+    }
+
+    /// P6: how it stands with a promise. Unless it is over, `waker` is called when that changes.
+    pub(crate) fn look_after(
+        &self,
+        promise: &Promise,
+        ticket: &mut Option<Ticket>,
+        now: u64,
+        latest: Option<u64>,
+        waker: &Waker,
+    ) -> Due {
+        let mut clone = None;
+        loop {
+            let mut control = self.cold.control.lock();
+            let _: Option<()> = control.waiters.leave_settled(ticket);
+            let curve = &control.curve;
+            let at = match promise.n {
+                0 => promise.at,
+                _ => curve.when(curve.unit(promise.place)),
+            };
+            let over = if at.is_some_and(|at| at <= now) {
+                Some(Due::Now)
+            } else if curve.flags & CLOSED != 0 {
+                Some(Due::Never(AcquireError::Closed))
+            } else if latest.is_some_and(|latest| at.is_none_or(|at| at > latest)) {
+                let wait = at.map(|at| Duration::from_nanos(at - now));
+                Some(Due::Never(AcquireError::TooLong { wait }))
+            } else {
+                None
+            };
+            if let Some(over) = over {
+                let left = ticket.take().map(|ticket| control.waiters.leave(ticket));
+                drop(control);
+                drop(left);
+                return over;
+            }
+            match ticket {
+                Some(held) => match control.waiters.progress(held, waker) {
+                    Progress::Queued => return Due::At(at),
+                    Progress::StaleWaker => {
+                        if let Some(clone) = clone.take() {
+                            let old = control.waiters.replace_waker(held, clone);
+                            drop(control);
+                            drop(old);
+                            return Due::At(at);
+                        }
+                    }
+                    Progress::Settled => unreachable!("what is settled has left"),
+                },
+                None => {
+                    if let Some(clone) = clone.take() {
+                        *ticket = Some(control.waiters.push_back((), clone));
+                        return Due::At(at);
+                    }
+                }
+            }
+            // Cloning a waker is user code.
+            drop(control);
+            clone = Some(waker.clone());
+        }
+    }
+
+    /// Ends a wait that may still be registered.
+    pub(crate) fn leave(&self, ticket: &mut Option<Ticket>) {
+        if let Some(ticket) = ticket.take() {
+            let left: Left<()> = self.cold.control.lock().waiters.leave(ticket);
+            // Dropping a waker is user code too, and the lock is free by now.
+            drop(left);
+        }
+    }
+}

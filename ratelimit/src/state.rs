@@ -1,0 +1,435 @@
+//! The bucket as a pure state machine: no clock, no atomics, no waiting. Time is an argument.
+//!
+//! A bucket is two odometers. One says what has been *supplied*, a straight line of time; the other
+//! what has been *consumed*. What is in the bucket is the difference, and never more than the
+//! burst. Both count *units*, 2^-fraction of a token, from an origin that moves with every change of the
+//! configuration, so that neither runs out. DESIGN.md, section 2, has the arithmetic.
+
+use crate::quota::{Quota, Rate};
+
+/// The hot word: which configuration it is in, and what has been consumed.
+///
+/// ```text
+///  63 ........ 54 53 ..................................... 0
+/// +--------------+-----------------------------------------+
+/// |    epoch     |  consumed, in units of 2^-f of a token  |
+/// +--------------+-----------------------------------------+
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Word(pub(crate) u64);
+
+const CONSUMED_BITS: u32 = 54;
+const CONSUMED: u64 = (1 << CONSUMED_BITS) - 1;
+
+impl Word {
+    pub(crate) const fn new(generation: u64, consumed: u64) -> Self {
+        debug_assert!(consumed <= CONSUMED);
+        Self((generation << CONSUMED_BITS) | consumed)
+    }
+
+    #[inline]
+    pub(crate) const fn consumed(self) -> u64 {
+        self.0 & CONSUMED
+    }
+
+    /// The same configuration, with more or less consumed.
+    #[inline]
+    pub(crate) const fn with(self, consumed: u64) -> Self {
+        Self((self.0 & !CONSUMED) | consumed)
+    }
+
+    /// Which of the two slots holds the configuration.
+    #[inline]
+    pub(crate) const fn slot(self) -> usize {
+        (self.0 >> CONSUMED_BITS) as usize & 1
+    }
+
+    #[inline]
+    pub(crate) const fn same_epoch(self, other: Self) -> bool {
+        (self.0 ^ other.0) & !CONSUMED == 0
+    }
+}
+
+/// Everything is granted.
+pub(crate) const INFINITE: u8 = 1;
+/// Nothing is granted or supplied before `start`.
+pub(crate) const PAUSED: u8 = 2;
+/// Nothing is granted any more, except what was due by `start`.
+pub(crate) const CLOSED: u8 = 4;
+
+/// Tokens with [`PLACES`] binary places, counted from where a limiter began: they survive every
+/// change of units and of origin.
+pub(crate) type Tokens = i128;
+
+/// So many that what a change rounds off is less than a nanosecond's supply at any rate. There is
+/// room for 2^67 whole tokens: the fastest rate needs 467 years for them.
+const PLACES: u32 = 59;
+/// No stretch is counted as longer: 146 years.
+const LONGEST: u64 = 1 << 62;
+
+pub(crate) const fn tokens(n: u32) -> Tokens {
+    (n as Tokens) << PLACES
+}
+
+/// Where supply stands after a change: the lowest that leaves room below for a burst.
+const ROOM: u64 = 1 << 52;
+/// A burst is less than this.
+const BURST_BITS: u32 = 51;
+/// Where supply has to be counted from a new origin: it leaves room above for debts.
+const RENEWAL: u64 = 1 << 53;
+/// The longest stretch of a curve, in nanoseconds: a little more than a year.
+const STRETCH: u64 = 1 << 55;
+/// Binary places of [`Curve::slope`].
+const SLOPE_BITS: u32 = 60;
+/// More would leave too little room for debts of slow limiters.
+const MOST_FRACTION: u32 = 32;
+
+/// The configuration: the line of supply, and how much of it the bucket holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Curve {
+    /// When the line begins, in nanoseconds of the clock. Before it, nothing is supplied.
+    pub(crate) start: u64,
+    /// What is supplied at `start`.
+    pub(crate) base: u64,
+    /// Units per nanosecond, with [`SLOPE_BITS`] binary places, rounded down.
+    pub(crate) slope: u64,
+    /// Units per period …
+    pub(crate) step: u64,
+    /// … and its nanoseconds: the exact slope.
+    pub(crate) period: u64,
+    /// In tokens.
+    pub(crate) burst: u32,
+    /// Binary places of a unit.
+    pub(crate) fraction: u8,
+    pub(crate) flags: u8,
+    /// Where unit 0 is.
+    pub(crate) origin: Tokens,
+}
+
+/// What is supplied by a moment: exactly between the two, and both if they are equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Supply {
+    pub(crate) floor: u64,
+    pub(crate) ceil: u64,
+}
+
+/// What came of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// At once. `to` is what is consumed then.
+    Now { to: u64 },
+    /// Not before supply has reached `to`.
+    Later { to: u64 },
+}
+
+/// The line has to be continued from a new origin first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Renew;
+
+impl Curve {
+    /// What has been supplied by `now`, exactly.
+    #[inline]
+    pub(crate) fn supply(&self, now: u64) -> Result<Supply, Renew> {
+        let elapsed = now.saturating_sub(self.start);
+        // Rounded down twice, so too low by one unit at most: `slope` lacks less than 2^-60 of a
+        // unit in a nanosecond, and a stretch has 2^55 of them.
+        let mut units = ((u128::from(elapsed) * u128::from(self.slope)) >> SLOPE_BITS) as u64;
+        // What is left over, less than two periods, so it does not matter that the products wrap.
+        let mut rest =
+            elapsed.wrapping_mul(self.step).wrapping_sub(units.wrapping_mul(self.period));
+        if rest >= self.period {
+            rest -= self.period;
+            units = units.wrapping_add(1);
+        }
+        let floor = self.base.wrapping_add(units);
+        if elapsed >= STRETCH || floor >= RENEWAL {
+            return Err(Renew);
+        }
+        Ok(Supply { floor, ceil: floor + u64::from(rest != 0) })
+    }
+
+    #[inline]
+    pub(crate) const fn units(&self, n: u32) -> u64 {
+        (n as u64) << self.fraction
+    }
+
+    /// Takes `n` out of a bucket of which `consumed` is gone. `n` is at most the burst.
+    #[inline]
+    pub(crate) fn take(&self, consumed: u64, supply: Supply, n: u32) -> Taken {
+        debug_assert!(n <= self.burst);
+        let burst = self.units(self.burst);
+        if consumed + burst <= supply.floor {
+            // Full, and what went over the brim is gone: rounded up, so that nothing is minted.
+            return Taken::Now { to: supply.ceil - burst + self.units(n) };
+        }
+        let to = consumed + self.units(n);
+        if to <= supply.floor { Taken::Now { to } } else { Taken::Later { to } }
+    }
+
+    /// What is consumed once everything above the brim is gone.
+    #[inline]
+    pub(crate) fn brim(&self, consumed: u64, supply: Supply) -> u64 {
+        let burst = self.units(self.burst);
+        if consumed + burst <= supply.floor { supply.ceil - burst } else { consumed }
+    }
+
+    /// Whole tokens in the bucket.
+    pub(crate) fn whole(&self, consumed: u64, supply: Supply) -> u32 {
+        if consumed + self.units(self.burst) <= supply.floor {
+            return self.burst;
+        }
+        // Less than the burst, so it fits.
+        (supply.floor.saturating_sub(consumed) >> self.fraction) as u32
+    }
+
+    /// In tokens; negative when more is promised than is there.
+    pub(crate) fn level(&self, consumed: u64, supply: Supply) -> f64 {
+        if consumed + self.units(self.burst) <= supply.floor {
+            return f64::from(self.burst);
+        }
+        (supply.floor as f64 - consumed as f64) / self.units(1) as f64
+    }
+
+    /// The first nanosecond by which `to` is supplied; `None` if there is none.
+    ///
+    /// It is 0 if it was supplied before the line began, unless that is a pause.
+    pub(crate) fn when(&self, to: u64) -> Option<u64> {
+        let Some(missing) = to.checked_sub(self.base).filter(|units| *units > 0) else {
+            return match self.flags & (PAUSED | CLOSED) {
+                0 | CLOSED => Some(0),
+                PAUSED => Some(self.start),
+                _ => None,
+            };
+        };
+        if self.step == 0 {
+            return None;
+        }
+        let nanos = (u128::from(missing) * u128::from(self.period)).div_ceil(self.step.into());
+        u64::try_from(nanos).ok()?.checked_add(self.start)
+    }
+
+    /// The furthest that can be promised.
+    pub(crate) const FURTHEST: u64 = CONSUMED;
+
+    /// Whether a debt up to here can be kept.
+    #[inline]
+    pub(crate) const fn holds(to: u64) -> bool {
+        to <= CONSUMED
+    }
+
+    /// What to give back, of `n` that were taken up to `to` and are not used, when `last` is the
+    /// furthest that was promised and not at once. Whoever was promised tokens after these keeps the
+    /// moment that he was told, so what lies behind cannot move up.
+    pub(crate) const fn returned(&self, to: u64, n: u32, last: u64) -> u64 {
+        self.units(n).saturating_sub(last.saturating_sub(to))
+    }
+
+    pub(crate) const fn place(&self, units: u64) -> Tokens {
+        self.origin + ((units as Tokens) << (PLACES - self.fraction as u32))
+    }
+
+    /// The unit of a place, rounded up; 0 if it lies before the origin.
+    pub(crate) fn unit(&self, place: Tokens) -> u64 {
+        let shift = PLACES - u32::from(self.fraction);
+        let distance = (place - self.origin).max(0);
+        let units = (distance + ((1 << shift) - 1)) >> shift;
+        u64::try_from(units).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) const fn rate(&self) -> Rate {
+        let tokens = (self.step >> self.fraction) as u32;
+        Rate::from_parts(tokens, self.period, self.flags & INFINITE != 0)
+    }
+
+    pub(crate) const fn quota(&self) -> Quota {
+        Quota::new(self.rate(), self.burst)
+    }
+}
+
+/// What a bucket that goes over to another quota keeps of what it has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Inherit {
+    /// Nothing: it starts as a new one would, with the quota's initial tokens.
+    Reset,
+    /// Its tokens, as far as the new burst goes.
+    #[default]
+    AsIs,
+    /// Its tokens, and the difference if the burst grows.
+    Additive,
+    /// It is as full as before, by proportion.
+    Proportional,
+}
+
+/// A change of the configuration, or of what is in the bucket other than by taking.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Change {
+    Quota(Quota, Inherit),
+    Tokens(u32),
+    Refund(u32),
+    Pause {
+        until: u64,
+    },
+    Close,
+    /// Nothing but a new origin.
+    Renew,
+}
+
+/// A curve and what is consumed of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bucket {
+    pub(crate) curve: Curve,
+    pub(crate) consumed: u64,
+}
+
+impl Bucket {
+    pub(crate) fn new(quota: Quota, now: u64) -> Self {
+        let level = tokens(quota.initial_tokens());
+        Self::encode(
+            0,
+            level,
+            0,
+            Line { start: now, rate: quota.rate, burst: quota.burst, flags: 0 },
+        )
+    }
+
+    /// The bucket after a change at `now`, which is not before any change there was; `generation`
+    /// numbers the changes.
+    ///
+    /// The place of what is supplied moves only where tokens are added or taken away, so that who
+    /// was promised a place is served from what there is first.
+    #[must_use]
+    pub(crate) fn change(&self, change: Change, now: u64, generation: u64) -> Self {
+        let curve = &self.curve;
+        let supplied = self.supplied(now);
+        let mut line = self.line(now);
+        let was_infinite = line.flags & INFINITE != 0;
+        let brim =
+            |consumed: Tokens, supplied: Tokens, burst| consumed.max(supplied - tokens(burst));
+        let mut consumed = brim(curve.place(self.consumed), supplied, curve.burst);
+        let owed_or_there = consumed.min(supplied);
+        let mut after = match change {
+            Change::Quota(quota, inherit) => {
+                if line.flags & CLOSED == 0 {
+                    line.rate = quota.rate;
+                }
+                line.burst = quota.burst;
+                match inherit {
+                    Inherit::Reset => owed_or_there + tokens(quota.initial_tokens()),
+                    // Without a limit, it fills at once.
+                    _ if was_infinite => owed_or_there + tokens(quota.burst),
+                    Inherit::AsIs => supplied,
+                    Inherit::Additive => supplied + tokens(quota.burst.saturating_sub(curve.burst)),
+                    Inherit::Proportional => {
+                        let level = supplied - consumed;
+                        if level > 0 && curve.burst > 0 {
+                            consumed + scale(level, quota.burst, curve.burst)
+                        } else {
+                            supplied
+                        }
+                    }
+                }
+            }
+            Change::Tokens(n) => owed_or_there + tokens(n),
+            Change::Refund(n) => supplied + tokens(n),
+            Change::Pause { until } => {
+                line.flags = if until > now { line.flags | PAUSED } else { line.flags & !PAUSED };
+                line.start = now.max(until);
+                supplied
+            }
+            Change::Close => {
+                line.flags |= CLOSED;
+                line.rate = Rate::ZERO;
+                supplied
+            }
+            Change::Renew => supplied,
+        };
+        line.flags =
+            if line.rate.is_infinite() { line.flags | INFINITE } else { line.flags & !INFINITE };
+        consumed = brim(consumed, after, line.burst);
+        if line.flags & INFINITE != 0 {
+            // Everybody who waits is served.
+            after = after.max(consumed);
+        }
+        Self::encode(generation, after - consumed, consumed, line)
+    }
+
+    /// Where the supply is at `now`, on a stretch of any length.
+    fn supplied(&self, now: u64) -> Tokens {
+        let curve = &self.curve;
+        let elapsed = u128::from(now.saturating_sub(curve.start).min(LONGEST));
+        let shift = PLACES - u32::from(curve.fraction);
+        // A step is no longer than its period, or less than 2^32: everything fits.
+        let (product, period) = (elapsed * u128::from(curve.step), u128::from(curve.period));
+        let (units, rest) = (product / period, product % period);
+        curve.place(curve.base) + ((units << shift) + (rest << shift) / period) as Tokens
+    }
+
+    fn line(&self, now: u64) -> Line {
+        let curve = &self.curve;
+        let mut flags = curve.flags;
+        let start = if flags & PAUSED != 0 && curve.start > now {
+            curve.start
+        } else {
+            flags &= !PAUSED;
+            now
+        };
+        Line { start, rate: curve.rate(), burst: curve.burst, flags }
+    }
+
+    /// A bucket with `level` in it, of which everything up to `consumed` is gone.
+    fn encode(generation: u64, level: Tokens, consumed: Tokens, line: Line) -> Self {
+        let (count, period) = line.rate.parts();
+        // Different for each of 2^20 rounds of epochs, so that a word does not come back.
+        let base = ROOM + ((generation >> 10) & 0xf_ffff);
+        let mut fraction = fraction(count, period, line.burst);
+        // A debt in smaller units may have no room; then the units are larger.
+        while fraction > 0 && (-level) >> (PLACES - fraction) >= 1 << 53 {
+            fraction -= 1;
+        }
+        let step = u64::from(count) << fraction;
+        let slope = ((u128::from(step) << SLOPE_BITS) / u128::from(period)) as u64;
+        let shift = PLACES - fraction;
+        let origin = consumed + level - ((base as Tokens) << shift);
+        let mut flags = line.flags;
+        if line.rate.is_infinite() {
+            flags |= INFINITE;
+        }
+        let curve = Curve {
+            start: line.start,
+            base,
+            slope,
+            step,
+            period,
+            burst: line.burst,
+            fraction: fraction as u8,
+            flags,
+            origin,
+        };
+        Self { curve, consumed: curve.unit(consumed).min(CONSUMED) }
+    }
+}
+
+/// What of a curve does not depend on units.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    start: u64,
+    rate: Rate,
+    burst: u32,
+    flags: u8,
+}
+
+/// The binary places of a unit: as many as make a unit last at least a nanosecond of supply, and
+/// leave room for the burst.
+const fn fraction(count: u32, period: u64, burst: u32) -> u32 {
+    let interval = if count == 0 { u64::MAX } else { period / count as u64 };
+    let by_rate = if interval == 0 { 0 } else { interval.ilog2() };
+    let by_burst = BURST_BITS - (u32::BITS - burst.leading_zeros());
+    let least = if by_rate < by_burst { by_rate } else { by_burst };
+    if least < MOST_FRACTION { least } else { MOST_FRACTION }
+}
+
+/// `level` · `to` / `from`, rounded down. A level is at most a burst: the product has 123 bits.
+fn scale(level: Tokens, to: u32, from: u32) -> Tokens {
+    level * Tokens::from(to) / Tokens::from(from)
+}

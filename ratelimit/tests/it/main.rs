@@ -1,0 +1,1 @@
+//! Black box: what the crate's users can see. One binary, so that it links once.
