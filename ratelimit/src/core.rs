@@ -6,12 +6,10 @@ mod change;
 mod promise;
 
 use crate::error::{AcquireError, Denied, DeniedReason};
-use crate::primitives::atomic::{AtomicU64, Ordering};
+use crate::primitives::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::primitives::{Mutex, spin};
 use crate::quota::Quota;
-use crate::state::{
-    Bucket, CLOSED, Change, Curve, INFINITE, PAUSED, Renew, Supply, Taken, Tokens, Word,
-};
+use crate::state::{Bucket, CLOSED, Change, Curve, INFINITE, PAUSED, Taken, Tokens, Word};
 use crate::waiters::Waiters;
 
 #[derive(Debug)]
@@ -19,19 +17,29 @@ pub(crate) struct Core {
     hot: Hot,
     /// The configuration of an even epoch, and of an odd one.
     slots: [Slot; 2],
+    /// A hint that there is no limit, so that no clock is read: beside what seldom changes, because
+    /// whoever looked at the word for it would take the line from who is about to exchange it.
+    unlimited: Unlimited,
     cold: Cold,
 }
 
 /// A pair of cache lines, because the neighbour of a line is fetched with it.
 #[derive(Debug)]
 #[repr(align(128))]
-struct Hot(AtomicU64);
+struct Hot {
+    word: AtomicU64,
+    /// The furthest that was promised and not at once, as a [`Word`]. Written before the word is,
+    /// and beside it: whoever writes the one writes the other.
+    last: AtomicU64,
+}
+
+#[derive(Debug)]
+#[repr(align(64))]
+struct Unlimited(AtomicBool);
 
 #[derive(Debug)]
 #[repr(align(128))]
 struct Cold {
-    /// The furthest that was promised and not at once, as a [`Word`]. Written before the word is.
-    last: AtomicU64,
     control: Mutex<Control>,
 }
 
@@ -163,10 +171,13 @@ impl Core {
     pub(crate) fn new(quota: Quota, now: u64) -> Self {
         let Bucket { curve, consumed } = Bucket::new(quota, now);
         Self {
-            hot: Hot(AtomicU64::new(Word::new(0, consumed).0)),
-            slots: [Slot::new(&curve), Slot::new(&curve)],
-            cold: Cold {
+            hot: Hot {
+                word: AtomicU64::new(Word::new(0, consumed).0),
                 last: AtomicU64::new(Word::new(0, 0).0),
+            },
+            slots: [Slot::new(&curve), Slot::new(&curve)],
+            unlimited: Unlimited(AtomicBool::new(curve.flags & INFINITE != 0)),
+            cold: Cold {
                 control: Mutex::new(Control {
                     curve,
                     generation: 0,
@@ -177,11 +188,23 @@ impl Core {
         }
     }
 
+    /// The configuration that a word names. By a branch, which is foretold, so that reading the slot
+    /// need not wait for the word.
+    #[inline]
+    fn slot(&self, word: Word) -> &Slot {
+        if word.slot() == 0 {
+            &self.slots[0]
+        } else {
+            odd();
+            &self.slots[1]
+        }
+    }
+
     #[inline]
     fn word(&self) -> Word {
         // ORDERING: Acquire pairs with the Release of the exchange in `change`: the slot that the
         // word names is written.
-        Word(self.hot.0.load(Ordering::Acquire))
+        Word(self.hot.word.load(Ordering::Acquire))
     }
 
     /// P1: only who exchanges the very word by which he judged has taken anything. It names the
@@ -192,10 +215,13 @@ impl Core {
         // ORDERING: Release: a change, which exchanges the word by Acquire before it writes to the
         // slot next time, comes after the reads of the slot here. Acquire on failure as in `word`.
         let exchanged =
-            self.hot.0.compare_exchange(word.0, to, Ordering::Release, Ordering::Acquire);
+            self.hot.word.compare_exchange(word.0, to, Ordering::Release, Ordering::Acquire);
         exchanged.map(drop).map_err(|is| {
-            // Who loses an exchange has company, who gets further while this one stands aside.
-            spin(16);
+            // Who loses an exchange to another like him has company, who gets further while this
+            // one stands aside. A change is over.
+            if Word(is).same_epoch(word) {
+                spin(32);
+            }
             Word(is)
         })
     }
@@ -203,17 +229,23 @@ impl Core {
     /// P1: takes `n` if they are there.
     #[inline]
     pub(crate) fn try_acquire(&self, n: u32, clock: impl Fn() -> u64) -> Result<(), Denied> {
-        let mut word = self.word();
-        let mut shape = self.slots[word.slot()].shape();
-        // The flags are 0 and the burst is the low half.
-        if n == 0 || shape & FLAGS != 0 || n > shape as u32 {
+        // ORDERING: Relaxed: a hint; the word tells.
+        if n == 0 || self.unlimited.0.load(Ordering::Relaxed) {
             return self.try_acquire_slow(n, clock).map(drop);
         }
         let now = clock();
+        // Only now: what is loaded before the clock is read is old by the time of the exchange.
+        let mut word = self.word();
         loop {
-            let curve = self.slots[word.slot()].read(shape);
-            let Ok(supply) = curve.supply(now) else { break };
-            match curve.take(word.consumed(), supply, n) {
+            let slot = self.slot(word);
+            let shape = slot.shape();
+            // The burst is the low half.
+            if shape & FLAGS != 0 || n > shape as u32 {
+                break;
+            }
+            let curve = slot.read(shape);
+            let Ok(glance) = curve.glance(now) else { break };
+            match curve.take(word.consumed(), glance, n) {
                 Taken::Now { to } => match self.exchange(word, to) {
                     Ok(()) => return Ok(()),
                     Err(is) => word = is,
@@ -226,10 +258,6 @@ impl Core {
                     word = again;
                 }
             }
-            shape = self.slots[word.slot()].shape();
-            if shape & FLAGS != 0 || n > shape as u32 {
-                break;
-            }
         }
         self.try_acquire_slow(n, clock).map(drop)
     }
@@ -241,6 +269,10 @@ impl Core {
         n: u32,
         clock: impl Fn() -> u64,
     ) -> Result<Promise, Denied> {
+        // Without a limit, and for nothing, not even a clock is read.
+        if n == 0 || self.whole_now().1.flags & INFINITE != 0 {
+            return Ok(Promise::nothing(0));
+        }
         let now = clock();
         loop {
             let (word, curve) = self.whole();
@@ -300,18 +332,18 @@ impl Core {
                 }
                 continue;
             }
-            let Ok(supply) = curve.supply(now) else {
+            let Ok(glance) = curve.glance(now) else {
                 self.change(Change::Renew, now);
                 continue;
             };
-            let whole = curve.whole(word.consumed(), supply).min(n);
+            let whole = curve.whole(word.consumed(), curve.exact(glance)).min(n);
             if whole == 0 {
                 if self.still(word) {
                     return 0;
                 }
                 continue;
             }
-            if let Taken::Now { to } = curve.take(word.consumed(), supply, whole) {
+            if let Taken::Now { to } = curve.take(word.consumed(), glance, whole) {
                 if self.exchange(word, to).is_ok() {
                     return whole;
                 }
@@ -378,11 +410,8 @@ impl Core {
         if paused && now >= curve.start {
             return Judged::Renew;
         }
-        let supply: Supply = match curve.supply(now) {
-            Ok(supply) => supply,
-            Err(Renew) => return Judged::Renew,
-        };
-        match curve.take(word.consumed(), supply, n) {
+        let Ok(glance) = curve.glance(now) else { return Judged::Renew };
+        match curve.take(word.consumed(), glance, n) {
             Taken::Now { to } if paused => Judged::Taken(Taken::Later { to }),
             taken => Judged::Taken(taken),
         }
@@ -394,6 +423,11 @@ impl Core {
         self.cold.control.lock().waiters.is_empty()
     }
 }
+
+/// Keeps a branch a branch.
+#[cold]
+#[inline(never)]
+const fn odd() {}
 
 enum Judged {
     /// Granted, and nothing is counted.

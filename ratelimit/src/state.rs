@@ -106,12 +106,24 @@ pub(crate) struct Curve {
     pub(crate) origin: Tokens,
 }
 
+/// What is supplied by a moment, or one unit less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Glance {
+    low: u64,
+    elapsed: u64,
+}
+
 /// What is supplied by a moment: exactly between the two, and both if they are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Supply {
     pub(crate) floor: u64,
     pub(crate) ceil: u64,
 }
+
+/// Makes the compiler branch where it would compute both sides.
+#[cold]
+#[inline(never)]
+const fn rarely() {}
 
 /// What came of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,25 +139,52 @@ pub(crate) enum Taken {
 pub(crate) struct Renew;
 
 impl Curve {
+    /// What has been supplied by `now`, or one unit less than that.
+    #[inline]
+    pub(crate) fn glance(&self, now: u64) -> Result<Glance, Renew> {
+        let elapsed = if now >= self.start {
+            now - self.start
+        } else {
+            rarely();
+            0
+        };
+        // Rounded down twice, so too low by one unit at most: `slope` lacks less than 2^-60 of a
+        // unit in a nanosecond, and a stretch has 2^55 of them. The upper half of a product is
+        // there without a shift.
+        let units = (u128::from(elapsed << (64 - SLOPE_BITS)) * u128::from(self.slope)) >> 64;
+        let low = self.base.wrapping_add(units as u64);
+        if elapsed >= STRETCH || low >= RENEWAL {
+            return Err(Renew);
+        }
+        Ok(Glance { low, elapsed })
+    }
+
+    /// The same, exactly: some multiplications more, which most decisions can do without.
+    #[inline]
+    pub(crate) fn exact(&self, Glance { low, elapsed }: Glance) -> Supply {
+        // What is left over, less than two periods, so it does not matter that the products wrap.
+        let units = low.wrapping_sub(self.base);
+        let mut rest =
+            elapsed.wrapping_mul(self.step).wrapping_sub(units.wrapping_mul(self.period));
+        let mut floor = low;
+        // Branches that are foretold, rather than steps that the exchange of the word waits for.
+        if rest >= self.period {
+            rarely();
+            rest -= self.period;
+            floor += 1;
+        }
+        let mut ceil = floor + 1;
+        if rest == 0 {
+            rarely();
+            ceil = floor;
+        }
+        Supply { floor, ceil }
+    }
+
     /// What has been supplied by `now`, exactly.
     #[inline]
     pub(crate) fn supply(&self, now: u64) -> Result<Supply, Renew> {
-        let elapsed = now.saturating_sub(self.start);
-        // Rounded down twice, so too low by one unit at most: `slope` lacks less than 2^-60 of a
-        // unit in a nanosecond, and a stretch has 2^55 of them.
-        let mut units = ((u128::from(elapsed) * u128::from(self.slope)) >> SLOPE_BITS) as u64;
-        // What is left over, less than two periods, so it does not matter that the products wrap.
-        let mut rest =
-            elapsed.wrapping_mul(self.step).wrapping_sub(units.wrapping_mul(self.period));
-        if rest >= self.period {
-            rest -= self.period;
-            units = units.wrapping_add(1);
-        }
-        let floor = self.base.wrapping_add(units);
-        if elapsed >= STRETCH || floor >= RENEWAL {
-            return Err(Renew);
-        }
-        Ok(Supply { floor, ceil: floor + u64::from(rest != 0) })
+        Ok(self.exact(self.glance(now)?))
     }
 
     #[inline]
@@ -155,14 +194,23 @@ impl Curve {
 
     /// Takes `n` out of a bucket of which `consumed` is gone. `n` is at most the burst.
     #[inline]
-    pub(crate) fn take(&self, consumed: u64, supply: Supply, n: u32) -> Taken {
+    pub(crate) fn take(&self, consumed: u64, glance: Glance, n: u32) -> Taken {
         debug_assert!(n <= self.burst);
-        let burst = self.units(self.burst);
-        if consumed + burst <= supply.floor {
-            // Full, and what went over the brim is gone: rounded up, so that nothing is minted.
-            return Taken::Now { to: supply.ceil - burst + self.units(n) };
-        }
+        let full = consumed + self.units(self.burst);
         let to = consumed + self.units(n);
+        if full > glance.low + 1 {
+            if to <= glance.low {
+                return Taken::Now { to };
+            }
+            if to > glance.low + 1 {
+                return Taken::Later { to };
+            }
+        }
+        let supply = self.exact(glance);
+        if full <= supply.floor {
+            // What went over the brim is gone: rounded up, so that nothing is minted.
+            return Taken::Now { to: supply.ceil - self.units(self.burst) + self.units(n) };
+        }
         if to <= supply.floor { Taken::Now { to } } else { Taken::Later { to } }
     }
 

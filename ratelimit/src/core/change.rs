@@ -4,7 +4,7 @@ use super::{Core, Due, Promise};
 use crate::error::AcquireError;
 use crate::primitives::atomic::Ordering;
 use crate::quota::Quota;
-use crate::state::{Bucket, CLOSED, Change, Curve, Inherit, Word};
+use crate::state::{Bucket, CLOSED, Change, Curve, INFINITE, Inherit, Word};
 use crate::waiters::{Left, Progress, Ticket, WakeBatch, WakePanic};
 use std::task::Waker;
 use std::time::Duration;
@@ -38,7 +38,7 @@ impl Core {
                 // ORDERING: Release publishes the slot to `word`. Acquire pairs with the Release in
                 // `exchange`: the next change, which writes to the slot that was read there, comes
                 // after those reads.
-                match self.hot.0.compare_exchange(
+                match self.hot.word.compare_exchange(
                     word.0,
                     next_word.0,
                     Ordering::AcqRel,
@@ -51,10 +51,13 @@ impl Core {
             // After the word: whoever still promises in the old epoch does not get his exchange.
             // ORDERING: Relaxed: the exchange has acquired all promises that count; the new value
             // has an epoch, and its reader has acquired the word of it or takes the lock.
-            let last = Word(self.cold.last.load(Ordering::Relaxed));
+            let last = Word(self.hot.last.load(Ordering::Relaxed));
             let furthest = next.curve.unit(control.curve.place(last.consumed()));
             let furthest = Word::new(generation, furthest.min(Curve::FURTHEST));
-            self.cold.last.store(furthest.0, Ordering::Relaxed);
+            self.hot.last.store(furthest.0, Ordering::Relaxed);
+            // ORDERING: Relaxed: a hint.
+            let unlimited = next.curve.flags & INFINITE != 0;
+            self.unlimited.0.store(unlimited, Ordering::Relaxed);
             control.curve = next.curve;
             control.generation = generation;
             control.seen = now;

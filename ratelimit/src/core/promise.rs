@@ -56,7 +56,7 @@ impl Core {
     fn promise(&self, word: Word, to: u64) -> bool {
         // ORDERING: Relaxed: that it is not too low is seen to by the exchange of the word, a
         // Release, which `cancel` acquires before it looks here.
-        let mut last = Word(self.cold.last.load(Ordering::Relaxed));
+        let mut last = Word(self.hot.last.load(Ordering::Relaxed));
         loop {
             if !last.same_epoch(word) {
                 // A change is under way or over: after its lock, it is over.
@@ -67,7 +67,7 @@ impl Core {
                 return true;
             }
             // ORDERING: Relaxed, as above.
-            match self.cold.last.compare_exchange(
+            match self.hot.last.compare_exchange(
                 last.0,
                 word.with(to).0,
                 Ordering::Relaxed,
@@ -99,7 +99,7 @@ impl Core {
                 continue;
             };
             // ORDERING: Relaxed: not too low, by the Acquire of the word before it.
-            let last = Word(self.cold.last.load(Ordering::Relaxed));
+            let last = Word(self.hot.last.load(Ordering::Relaxed));
             if !last.same_epoch(word) {
                 drop(self.cold.control.lock());
                 continue;
@@ -118,7 +118,7 @@ impl Core {
             let before = to.saturating_sub(curve.units(n));
             if last.consumed() == to && before >= supply.floor {
                 // ORDERING: Relaxed: lower by what is cancelled here, so not too low for anybody.
-                let stepped = self.cold.last.compare_exchange(
+                let stepped = self.hot.last.compare_exchange(
                     last.0,
                     last.with(before).0,
                     Ordering::Relaxed,
@@ -142,7 +142,7 @@ impl Core {
                 return;
             }
             // ORDERING: Relaxed, as in `cancel`.
-            let last = Word(self.cold.last.load(Ordering::Relaxed));
+            let last = Word(self.hot.last.load(Ordering::Relaxed));
             let supply = curve.supply(now);
             let nobody_waits = match supply {
                 Ok(supply) => last.same_epoch(word) && last.consumed() <= supply.floor,

@@ -23,6 +23,8 @@ pub enum Unit {
     Cpu,
     Allocations,
     Bytes,
+    /// Of what would be ideal.
+    Percent,
 }
 
 impl Unit {
@@ -32,12 +34,23 @@ impl Unit {
             Unit::Cpu => "cpu-ns",
             Unit::Allocations => "allocations",
             Unit::Bytes => "bytes",
+            Unit::Percent => "%",
         }
     }
 
-    /// Whether it takes several rounds to know it.
+    /// Whether it takes operations by the thousand and several rounds to know it.
     pub fn is_noisy(self) -> bool {
         matches!(self, Unit::Wall | Unit::Cpu)
+    }
+
+    /// How many rounds it takes, where a noisy one takes so many. A percentage is of a run that
+    /// lasts for seconds.
+    pub fn rounds(self, noisy: usize) -> usize {
+        match self {
+            Unit::Wall | Unit::Cpu => noisy,
+            Unit::Allocations | Unit::Bytes => 1,
+            Unit::Percent => 3,
+        }
     }
 }
 

@@ -83,8 +83,10 @@ struct Series {
 }
 
 fn smoke(scenario: &mut Scenario) {
+    // Of a percentage, one operation means: for a moment only.
+    let ops = if scenario.unit == Unit::Percent { 1 } else { FEW };
     for entry in &mut scenario.entries {
-        take(entry, FEW);
+        take(entry, ops);
     }
     eprintln!("{}: {} subjects answer rightly", scenario.name, scenario.entries.len());
 }
@@ -93,7 +95,7 @@ fn measure(scenario: &mut Scenario, rounds: usize, random: &mut fastrand::Rng) -
     let (unit, length) = (scenario.unit, scenario.sample);
     let mut series: Vec<Series> =
         scenario.entries.iter_mut().map(|entry| calibrate(entry, unit, length)).collect();
-    let rounds = if unit.is_noisy() { rounds } else { 1 };
+    let rounds = unit.rounds(rounds);
     let mut order: Vec<usize> = (0..series.len()).collect();
     for _ in 0..rounds {
         // Shuffled, because what ran before leaves caches and clocks as it likes them.
@@ -114,6 +116,9 @@ fn measure(scenario: &mut Scenario, rounds: usize, random: &mut fastrand::Rng) -
 fn calibrate(entry: &mut Entry, unit: Unit, length: Duration) -> Series {
     let length = length.as_secs_f64() * 1e9;
     let mut ops = 16;
+    if unit == Unit::Percent {
+        return Series { ops: Some(FEW), ..Series::default() };
+    }
     loop {
         let sample = take(entry, ops);
         let Some(amount) = sample.amount else {

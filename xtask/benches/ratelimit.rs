@@ -1,0 +1,34 @@
+//! `lockgate-ratelimit` beside the floor and its rivals.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock and no model runs it")]
+
+mod harness;
+
+#[path = "ratelimit/change.rs"]
+mod change;
+#[path = "ratelimit/decide.rs"]
+mod decide;
+#[path = "ratelimit/floor.rs"]
+mod floor;
+#[path = "ratelimit/go.rs"]
+mod go;
+#[path = "ratelimit/lone.rs"]
+mod lone;
+#[path = "ratelimit/ours.rs"]
+mod ours;
+#[path = "ratelimit/rivals.rs"]
+mod rivals;
+#[path = "ratelimit/subject.rs"]
+mod subject;
+#[path = "ratelimit/waiting.rs"]
+mod waiting;
+
+fn main() {
+    harness::main(|| {
+        [decide::scenarios(), change::scenarios(), waiting::scenarios(), lone::scenarios()]
+            .into_iter()
+            .flatten()
+            .collect()
+    });
+}
