@@ -92,9 +92,9 @@ fn run_line<A: Await>(burst: u32, length: Duration) -> Line {
         .map(|_| {
             let (limiter, over) = (Arc::clone(&limiter), Arc::clone(&over));
             runtime.spawn(async move {
-                let (mut granted, mut worst) = (0_u64, Duration::ZERO);
-                // The first round is of those who come all at once.
+                // The first round is of those who come all at once, and goes to nobody's account.
                 limiter.acquire(1).await;
+                let (mut granted, mut worst) = (0_u64, begin.elapsed());
                 while !over.load(Ordering::Relaxed) {
                     let start = Instant::now();
                     let waited = tokio::time::timeout(LENGTH * 2, limiter.acquire(1)).await;
@@ -108,7 +108,7 @@ fn run_line<A: Await>(burst: u32, length: Duration) -> Line {
             })
         })
         .collect();
-    runtime.block_on(tokio::time::sleep(length));
+    runtime.block_on(async { tokio::time::sleep(length).await });
     over.store(true, Ordering::Relaxed);
     let elapsed = begin.elapsed();
     let shares: Vec<_> = runtime.block_on(async {
@@ -118,7 +118,6 @@ fn run_line<A: Await>(burst: u32, length: Duration) -> Line {
         }
         shares
     });
-    // The first round went to nobody's account.
     let ideal = elapsed.as_secs_f64() * f64::from(RATE) - TASKS as f64;
     let granted: u64 = shares.iter().map(|(granted, _)| granted).sum();
     let most = shares.iter().map(|(granted, _)| *granted).max().unwrap_or_default();
@@ -160,7 +159,7 @@ fn large_among_small<A: Await>() -> impl FnMut(u64) -> Sample {
                 turns
             })
             .collect();
-        runtime.block_on(tokio::time::sleep(length));
+        runtime.block_on(async { tokio::time::sleep(length).await });
         over.store(true, Ordering::Relaxed);
         runtime.shutdown_background();
         // A round is one turn of each.
