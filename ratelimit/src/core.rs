@@ -13,6 +13,7 @@ use crate::state::{
     Bucket, CLOSED, Change, Curve, INFINITE, PAUSED, Renew, Supply, Taken, Tokens, Word,
 };
 use crate::waiters::Waiters;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -21,6 +22,11 @@ pub(crate) struct Core {
     slots: [Slot; 2],
     cold: Cold,
 }
+
+// No code of the user's runs under the lock, and an exchange is all or nothing: what a panic
+// interrupts is never the limiter.
+impl UnwindSafe for Core {}
+impl RefUnwindSafe for Core {}
 
 /// A pair of cache lines, because the neighbour of a line is fetched with it.
 #[derive(Debug)]
