@@ -367,10 +367,7 @@ fn test_tiny_limit() {
     let (limiter, clock) = limiter(Quota::every(SLOWEST));
     assert!(limiter.try_acquire(1).is_ok());
     let again = |denied: Denied| (denied.reason(), denied.retry_after());
-    assert_eq!(
-        limiter.try_acquire(1).map_err(again),
-        Err((DeniedReason::NotYet, Some(SLOWEST)))
-    );
+    assert_eq!(limiter.try_acquire(1).map_err(again), Err((DeniedReason::NotYet, Some(SLOWEST))));
     clock.advance(SLOWEST);
     assert!(limiter.try_acquire(1).is_ok());
 }

@@ -62,7 +62,9 @@ fn what_is_denied_changes_nothing() {
 /// At the moment that a denial names it succeeds, and a nanosecond earlier it does not.
 #[test]
 fn a_denial_names_the_very_nanosecond() {
-    for (tokens, period) in [(1, secs(1)), (3, secs(1)), (7, secs(60)), (1, secs(86_400)), (999_983, secs(1))] {
+    for (tokens, period) in
+        [(1, secs(1)), (3, secs(1)), (7, secs(60)), (1, secs(86_400)), (999_983, secs(1))]
+    {
         for n in [1, 2, 5] {
             let (limiter, clock) = limiter(Quota::per(tokens, period).burst(5));
             assert!(limiter.try_acquire(5).is_ok());

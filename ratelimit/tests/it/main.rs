@@ -5,13 +5,13 @@
 //! [`RateLimiter::tokens`](lockgate_ratelimit::RateLimiter::tokens), which it lowers.
 
 mod auto_traits;
-//both_worlds
-//cancellation
+mod both_worlds;
+mod cancellation;
 mod envelope;
 mod errors;
 mod go_parity;
 mod laws;
-//reconfigure
+mod reconfigure;
 //regressions
 mod support;
-//waiting
+mod waiting;
