@@ -115,6 +115,25 @@ fn a_bucket_never_holds_more_than_its_burst() {
     assert_eq!(take_all(&limiter), 20);
 }
 
+/// What runs over the brim is rounded up to the unit in which it is counted, so that nothing is made.
+/// Whoever takes a full bucket at once gets it; whoever takes it one by one, while the clock stands at
+/// an odd moment, gets the last one when that unit is complete. At this rate, a unit is supplied in
+/// less than two nanoseconds.
+#[test]
+fn the_last_token_of_a_full_bucket_may_be_two_nanoseconds_late() {
+    for odd in (1..2_000).map(|k| ms(1_000) + NS * (k * 7_919)) {
+        let (limiter, clock) = limiter(quota(100, 5));
+        clock.advance(odd);
+        assert!(limiter.peek(5).is_ok());
+        assert!(limiter.try_acquire(4).is_ok());
+        if let Err(denied) = limiter.try_acquire(1) {
+            assert!(denied.retry_after().is_some_and(|after| after <= 2 * NS), "{denied:?}");
+            clock.advance(2 * NS);
+            assert!(limiter.try_acquire(1).is_ok());
+        }
+    }
+}
+
 #[test]
 fn a_refund_may_be_granted_again() {
     let (limiter, _) = limiter(quota(10, 5));

@@ -12,6 +12,6 @@ mod errors;
 mod go_parity;
 mod laws;
 mod reconfigure;
-//regressions
+mod regressions;
 mod support;
 mod waiting;
