@@ -11,6 +11,7 @@ use crate::primitives::{Mutex, spin};
 use crate::quota::Quota;
 use crate::state::{Bucket, CLOSED, Change, Curve, INFINITE, PAUSED, Taken, Tokens, Word};
 use crate::waiters::Waiters;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -22,6 +23,11 @@ pub(crate) struct Core {
     unlimited: Unlimited,
     cold: Cold,
 }
+
+// No code of the user's runs under the lock, and an exchange is all or nothing: what a panic
+// interrupts is never the limiter.
+impl UnwindSafe for Core {}
+impl RefUnwindSafe for Core {}
 
 /// A pair of cache lines, because the neighbour of a line is fetched with it.
 #[derive(Debug)]

@@ -250,16 +250,15 @@ impl<C: Timer> RateLimiter<C> {
     ///
     /// ```
     /// # #[cfg(feature = "sync")] {
-    /// # use lockgate_ratelimit::{AcquireError, Quota, RateLimiter};
+    /// # use lockgate_ratelimit::{Quota, RateLimiter};
     /// let limiter = RateLimiter::new(Quota::per_second(1000).burst(2));
     /// for _ in 0..5 {
     ///     let waited = limiter.acquire(1).wait()?;
     ///     // ...
     /// #   drop(waited);
     /// }
-    /// # Ok(()) }
-    /// # #[cfg(not(feature = "sync"))]
-    /// # fn main() {}
+    /// # }
+    /// # Ok::<(), lockgate_ratelimit::AcquireError>(())
     /// ```
     pub const fn acquire(&self, n: u32) -> Acquire<&Self, C> {
         Acquire::new(self, n)

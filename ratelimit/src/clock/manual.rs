@@ -6,6 +6,7 @@ use crate::primitives::{Arc, Mutex};
 use crate::waiters::{WakeBatch, WakePanic};
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -42,6 +43,10 @@ struct Sleepers {
     alarms: BTreeMap<(u64, u64), Waker>,
     next: u64,
 }
+
+// Wakers are called, cloned and dropped outside the lock: a panic of one leaves nothing half done.
+impl UnwindSafe for Shared {}
+impl RefUnwindSafe for Shared {}
 
 impl Manual {
     /// A clock that stands at [`Timestamp::default`].

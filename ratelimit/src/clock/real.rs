@@ -9,8 +9,9 @@ use std::time::Instant;
 
 /// A wait for a moment of real time.
 ///
-/// On tokio it is a timer of the runtime, elsewhere an entry of one timer thread that all waits of
-/// this crate share. The thread is started when it is first needed, and ends when it is not.
+/// First polled on tokio, it is a timer of that runtime, and rings as long as that is driven;
+/// elsewhere it is an entry of one timer thread that all waits of this crate share. The thread is
+/// started when it is first needed, and ends when it is not.
 ///
 /// # Panics
 ///

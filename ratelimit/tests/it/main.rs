@@ -1,1 +1,17 @@
 //! Black box: what the crate's users can see. One binary, so that it links once.
+//!
+//! No test sleeps to establish a condition. Time is a [`Manual`](lockgate_ratelimit::clock::Manual)
+//! clock nearly everywhere, and whether a request has its place in line is asked of
+//! [`RateLimiter::tokens`](lockgate_ratelimit::RateLimiter::tokens), which it lowers.
+
+mod auto_traits;
+mod both_worlds;
+mod cancellation;
+mod envelope;
+mod errors;
+mod go_parity;
+mod laws;
+mod reconfigure;
+mod regressions;
+mod support;
+mod waiting;
