@@ -10,7 +10,7 @@ use crate::primitives::atomic::{AtomicU64, Ordering};
 use crate::primitives::{Mutex, spin};
 use crate::quota::Quota;
 use crate::state::{
-    Bucket, CLOSED, Change, Curve, INFINITE, PAUSED, Renew, Supply, Taken, Tokens, Word,
+    Bucket, CLOSED, Change, Curve, INFINITE, Mark, PAUSED, Renew, Supply, Taken, Tokens, Word,
 };
 use crate::waiters::Waiters;
 
@@ -30,7 +30,8 @@ struct Hot(AtomicU64);
 #[derive(Debug)]
 #[repr(align(128))]
 struct Cold {
-    /// The furthest that was promised and not at once, as a [`Word`]. Written before the word is.
+    /// The mark: not less than the furthest that is promised and not at once, as a [`Mark`].
+    /// Written before the word is.
     last: AtomicU64,
     control: Mutex<Control>,
 }
@@ -71,6 +72,8 @@ pub(crate) struct Promise {
     n: u32,
     /// They were there when they were promised.
     at_once: bool,
+    /// What the mark was before this promise raised it; that of the promise, if it did not.
+    before: Mark,
     /// When it will be there, as things were; `None` if never.
     pub(crate) at: Option<u64>,
 }
@@ -166,7 +169,7 @@ impl Core {
             hot: Hot(AtomicU64::new(Word::new(0, consumed).0)),
             slots: [Slot::new(&curve), Slot::new(&curve)],
             cold: Cold {
-                last: AtomicU64::new(Word::new(0, 0).0),
+                last: AtomicU64::new(Mark::of(Word::new(0, 0), 0).shared().0),
                 control: Mutex::new(Control {
                     curve,
                     generation: 0,
@@ -249,7 +252,7 @@ impl Core {
                 Judged::Refused(denied) if self.still(word) => return Err(denied),
                 Judged::Renew => self.change(Change::Renew, now),
                 Judged::Taken(Taken::Now { to }) if self.exchange(word, to).is_ok() => {
-                    return Ok(Promise { place: curve.place(to), n, at_once: true, at: Some(now) });
+                    return Ok(Promise::at_once(curve.place(to), n, Mark::of(word, to), now));
                 }
                 Judged::Taken(Taken::Later { to }) if self.still(word) => {
                     return Err(if curve.flags & PAUSED != 0 {
@@ -404,8 +407,12 @@ enum Judged {
 }
 
 impl Promise {
+    const fn at_once(place: Tokens, n: u32, mark: Mark, now: u64) -> Self {
+        Self { place, n, at_once: true, before: mark, at: Some(now) }
+    }
+
     const fn nothing(now: u64) -> Self {
-        Self { place: 0, n: 0, at_once: true, at: Some(now) }
+        Self::at_once(0, 0, Mark(0), now)
     }
 }
 

@@ -19,6 +19,9 @@ use crate::quota::{Quota, Rate};
 pub(crate) struct Word(pub(crate) u64);
 
 const CONSUMED_BITS: u32 = 54;
+const EPOCH_BITS: u32 = u64::BITS - CONSUMED_BITS;
+/// The rounds of epochs that differ in where supply stands after a change.
+const ROUNDS: u64 = 1 << 20;
 const CONSUMED: u64 = (1 << CONSUMED_BITS) - 1;
 
 impl Word {
@@ -47,6 +50,52 @@ impl Word {
     #[inline]
     pub(crate) const fn same_epoch(self, other: Self) -> bool {
         (self.0 ^ other.0) & !CONSUMED == 0
+    }
+}
+
+/// How far promises go that were not granted at once, in units of the word of the same epoch.
+///
+/// ```text
+///  63 ....... 55    54    53 .................................. 0
+/// +-------------+--------+---------------------------------------+
+/// |    epoch    | SHARED |  not less than any promise reaches    |
+/// +-------------+--------+---------------------------------------+
+/// ```
+///
+/// Without SHARED, it is where the promise reaches that has raised it last, and no other reaches
+/// further than where it stood before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark(pub(crate) u64);
+
+impl Mark {
+    const SHARED: u64 = 1 << CONSUMED_BITS;
+
+    /// The mark of the promise that goes as far as `to`, made by `word`.
+    pub(crate) const fn of(word: Word, to: u64) -> Self {
+        let epoch = (word.0 & !CONSUMED) << 1;
+        Self(epoch | to)
+    }
+
+    #[must_use]
+    pub(crate) const fn shared(self) -> Self {
+        Self(self.0 | Self::SHARED)
+    }
+
+    pub(crate) const fn reaches(self) -> u64 {
+        self.0 & CONSUMED
+    }
+
+    /// Where it goes back to, from over a promise that was made at `base`. Another may have been
+    /// promised that meanwhile.
+    pub(crate) const fn not_below(self, base: u64) -> Self {
+        if self.reaches() < base { Self(self.0 & !CONSUMED | base).shared() } else { self }
+    }
+
+    /// Whether it is in the units of that word. Nine bits of the epoch tell: 512 changes between two
+    /// loads are needed to deceive, and then the word is another too.
+    #[inline]
+    pub(crate) const fn same_epoch(self, word: Word) -> bool {
+        (self.0 ^ Self::of(word, 0).0) >> (CONSUMED_BITS + 1) == 0
     }
 }
 
@@ -208,13 +257,14 @@ impl Curve {
         u64::try_from(nanos).ok()?.checked_add(self.start)
     }
 
-    /// The furthest that can be promised.
-    pub(crate) const FURTHEST: u64 = CONSUMED;
+    /// The furthest that can be promised. What is above is for the difference that a change makes:
+    /// a base may be higher by [`ROUNDS`] than the one before.
+    pub(crate) const FURTHEST: u64 = CONSUMED - 2 * ROUNDS;
 
     /// Whether a debt up to here can be kept.
     #[inline]
     pub(crate) const fn holds(to: u64) -> bool {
-        to <= CONSUMED
+        to <= Self::FURTHEST
     }
 
     /// What to give back, of `n` that were taken up to `to` and are not used, when `last` is the
@@ -380,8 +430,8 @@ impl Bucket {
     /// A bucket with `level` in it, of which everything up to `consumed` is gone.
     fn encode(generation: u64, level: Tokens, consumed: Tokens, line: Line) -> Self {
         let (count, period) = line.rate.parts();
-        // Different for each of 2^20 rounds of epochs, so that a word does not come back.
-        let base = ROOM + ((generation >> 10) & 0xf_ffff);
+        // Different for each of so many rounds of epochs, so that a word does not come back.
+        let base = ROOM + ((generation >> EPOCH_BITS) & (ROUNDS - 1));
         let mut fraction = fraction(count, period, line.burst);
         // A debt in smaller units may have no room; then the units are larger.
         while fraction > 0 && (-level) >> (PLACES - fraction) >= 1 << 53 {

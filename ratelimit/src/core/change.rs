@@ -4,7 +4,7 @@ use super::{Core, Due, Promise};
 use crate::error::AcquireError;
 use crate::primitives::atomic::Ordering;
 use crate::quota::Quota;
-use crate::state::{Bucket, CLOSED, Change, Curve, Inherit, Word};
+use crate::state::{Bucket, CLOSED, Change, Curve, Inherit, Mark, Word};
 use crate::waiters::{Left, Progress, Ticket, WakeBatch, WakePanic};
 use std::task::Waker;
 use std::time::Duration;
@@ -51,9 +51,10 @@ impl Core {
             // After the word: whoever still promises in the old epoch does not get his exchange.
             // ORDERING: Relaxed: the exchange has acquired all promises that count; the new value
             // has an epoch, and its reader has acquired the word of it or takes the lock.
-            let last = Word(self.cold.last.load(Ordering::Relaxed));
-            let furthest = next.curve.unit(control.curve.place(last.consumed()));
-            let furthest = Word::new(generation, furthest.min(Curve::FURTHEST));
+            let last = Mark(self.cold.last.load(Ordering::Relaxed));
+            let furthest = next.curve.unit(control.curve.place(last.reaches()));
+            let furthest =
+                Mark::of(Word::new(generation, 0), furthest.min(Curve::FURTHEST)).shared();
             self.cold.last.store(furthest.0, Ordering::Relaxed);
             control.curve = next.curve;
             control.generation = generation;

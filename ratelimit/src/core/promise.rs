@@ -3,7 +3,7 @@
 use super::{Core, Judged, Promise};
 use crate::error::{AcquireError, DebtError};
 use crate::primitives::atomic::Ordering;
-use crate::state::{Change, Curve, INFINITE, Renew, Taken, Word};
+use crate::state::{Change, Curve, INFINITE, Mark, Renew, Taken, Word};
 use std::time::Duration;
 
 impl Core {
@@ -26,12 +26,7 @@ impl Core {
                 Judged::Refused(_) => continue,
                 Judged::Taken(Taken::Now { to }) => {
                     if self.exchange(word, to).is_ok() {
-                        return Ok(Promise {
-                            place: curve.place(to),
-                            n,
-                            at_once: true,
-                            at: Some(now),
-                        });
+                        return Ok(Promise::at_once(curve.place(to), n, Mark::of(word, to), now));
                     }
                     continue;
                 }
@@ -46,35 +41,37 @@ impl Core {
                 }
                 continue;
             }
-            if self.promise(word, to) && self.exchange(word, to).is_ok() {
-                return Ok(Promise { place: curve.place(to), n, at_once: false, at });
+            let Some(before) = self.promise(word, to) else { continue };
+            if self.exchange(word, to).is_ok() {
+                return Ok(Promise { place: curve.place(to), n, at_once: false, before, at });
             }
         }
     }
 
-    /// P2.1: says how far promises go, before it is one. `false`: the word is of an old epoch.
-    fn promise(&self, word: Word, to: u64) -> bool {
+    /// P2.1: raises the mark, before there is the promise. Gives what it may go back to if the
+    /// promise is cancelled as the last; `None`: the word is of an old epoch.
+    fn promise(&self, word: Word, to: u64) -> Option<Mark> {
         // ORDERING: Relaxed: that it is not too low is seen to by the exchange of the word, a
         // Release, which `cancel` acquires before it looks here.
-        let mut last = Word(self.cold.last.load(Ordering::Relaxed));
+        let mut last = Mark(self.cold.last.load(Ordering::Relaxed));
         loop {
             if !last.same_epoch(word) {
                 // A change is under way or over: after its lock, it is over.
                 drop(self.cold.control.lock());
-                return false;
+                return None;
             }
-            if last.consumed() >= to {
-                return true;
+            if last.reaches() >= to {
+                return Some(Mark::of(word, to));
             }
             // ORDERING: Relaxed, as above.
             match self.cold.last.compare_exchange(
                 last.0,
-                word.with(to).0,
+                Mark::of(word, to).0,
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return true,
-                Err(is) => last = Word(is),
+                Ok(_) => return Some(last),
+                Err(is) => last = Mark(is),
             }
         }
     }
@@ -82,7 +79,8 @@ impl Core {
     /// P3: gives back what of a promise nobody was made to wait for, and says how many whole
     /// tokens that is. One whose moment has passed counts as used.
     pub(crate) fn cancel(&self, promise: Promise, now: u64) -> u32 {
-        let Promise { place, n, at_once, at } = promise;
+        let Promise { place, n, at_once, before, at } = promise;
+        let mut marked = true;
         loop {
             let (word, curve) = self.whole();
             let to = curve.unit(place);
@@ -99,12 +97,12 @@ impl Core {
                 continue;
             };
             // ORDERING: Relaxed: not too low, by the Acquire of the word before it.
-            let last = Word(self.cold.last.load(Ordering::Relaxed));
+            let last = Mark(self.cold.last.load(Ordering::Relaxed));
             if !last.same_epoch(word) {
                 drop(self.cold.control.lock());
                 continue;
             }
-            let back = curve.returned(to, n, last.consumed());
+            let back = curve.returned(to, n, last.reaches());
             let consumed = word.consumed();
             let left = curve.brim(consumed.saturating_sub(back), supply);
             if back == 0 || left >= consumed {
@@ -115,18 +113,16 @@ impl Core {
             }
             // Before the word goes back: afterwards, the same mark could be another's, who found
             // it where he needed it.
-            let before = to.saturating_sub(curve.units(n));
-            if last.consumed() == to && before >= supply.floor {
-                // ORDERING: Relaxed: lower by what is cancelled here, so not too low for anybody.
-                let stepped = self.cold.last.compare_exchange(
-                    last.0,
-                    last.with(before).0,
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                );
-                if stepped.is_err() {
+            let own = marked && last == Mark::of(word, to) && before.same_epoch(word);
+            if own && before != last {
+                let base = to.saturating_sub(curve.units(n));
+                if !self.mark(last, before.not_below(base)) {
                     continue;
                 }
+                // Who raises it to here again has a mark of his own.
+                marked = false;
+            } else if left < last.reaches() && !self.mark(last, last.shared()) {
+                continue;
             }
             if self.exchange(word, left).is_ok() {
                 return ((consumed - left) >> curve.fraction) as u32;
@@ -134,18 +130,27 @@ impl Core {
         }
     }
 
+    /// P3.2: moves the mark before the word goes back: to where it was, if it is that of the promise
+    /// which is cancelled. Otherwise, if the word goes back behind it, it is nobody's from now on:
+    /// its owner would take it back from over the head of who is promised something in between.
+    fn mark(&self, last: Mark, to: Mark) -> bool {
+        // ORDERING: Relaxed: whoever sees the word that has gone back acquires it, and this.
+        let order = Ordering::Relaxed;
+        last == to || self.cold.last.compare_exchange(last.0, to.0, order, order).is_ok()
+    }
+
     /// P4: puts `n` back in, for whoever waits first.
     pub(crate) fn refund(&self, n: u32, now: u64) {
-        loop {
+        while n > 0 {
             let (word, curve) = self.whole();
             if curve.flags & INFINITE != 0 {
                 return;
             }
             // ORDERING: Relaxed, as in `cancel`.
-            let last = Word(self.cold.last.load(Ordering::Relaxed));
+            let last = Mark(self.cold.last.load(Ordering::Relaxed));
             let supply = curve.supply(now);
             let nobody_waits = match supply {
-                Ok(supply) => last.same_epoch(word) && last.consumed() <= supply.floor,
+                Ok(supply) => last.same_epoch(word) && last.reaches() <= supply.floor,
                 Err(Renew) => false,
             };
             let (Ok(supply), true) = (supply, nobody_waits) else {
@@ -154,7 +159,13 @@ impl Core {
             let consumed = word.consumed();
             let back = curve.units(n.min(curve.burst));
             let left = curve.brim(consumed.saturating_sub(back), supply);
-            if left >= consumed || self.exchange(word, left).is_ok() {
+            if left >= consumed {
+                return;
+            }
+            if left < last.reaches() && !self.mark(last, last.shared()) {
+                continue;
+            }
+            if self.exchange(word, left).is_ok() {
                 return;
             }
         }
@@ -178,7 +189,8 @@ impl Core {
                 }
                 continue;
             }
-            if (to <= supply.floor || self.promise(word, to)) && self.exchange(word, to).is_ok() {
+            let marked = to <= supply.floor || self.promise(word, to).is_some();
+            if marked && self.exchange(word, to).is_ok() {
                 return Ok(());
             }
         }
