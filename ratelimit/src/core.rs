@@ -244,11 +244,15 @@ impl Core {
         n: u32,
         clock: impl Fn() -> u64,
     ) -> Result<Promise, Denied> {
-        let now = clock();
+        let mut read = None;
         loop {
             let (word, curve) = self.whole();
+            if Self::free(&curve, n) && self.still(word) {
+                return Ok(Promise::nothing(0));
+            }
+            let now = *read.get_or_insert_with(&clock);
             match self.judge(&curve, word, n, now) {
-                Judged::Free => return Ok(Promise::nothing(now)),
+                Judged::Free if self.still(word) => return Ok(Promise::nothing(now)),
                 Judged::Refused(denied) if self.still(word) => return Err(denied),
                 Judged::Renew => self.change(Change::Renew, now),
                 Judged::Taken(Taken::Now { to }) if self.exchange(word, to).is_ok() => {
@@ -262,16 +266,20 @@ impl Core {
                     });
                 }
                 // Of two configurations, or too late.
-                Judged::Refused(_) | Judged::Taken(_) => {}
+                Judged::Free | Judged::Refused(_) | Judged::Taken(_) => {}
             }
         }
     }
 
     /// What the same call would say, without taking anything.
     pub(crate) fn peek(&self, n: u32, clock: impl Fn() -> u64) -> Result<(), Denied> {
-        let now = clock();
+        let mut read = None;
         loop {
             let (word, curve) = self.whole();
+            if Self::free(&curve, n) && self.still(word) {
+                return Ok(());
+            }
+            let now = *read.get_or_insert_with(&clock);
             let judged = self.judge(&curve, word, n, now);
             if !self.still(word) {
                 continue;
@@ -294,12 +302,10 @@ impl Core {
     pub(crate) fn try_up_to(&self, n: u32, now: u64) -> u32 {
         loop {
             let (word, curve) = self.whole();
-            if n == 0 || curve.flags & INFINITE != 0 {
-                return n;
-            }
-            if curve.flags & CLOSED != 0 || (curve.flags & PAUSED != 0 && now < curve.start) {
+            let (flags, paused) = (curve.flags, curve.flags & PAUSED != 0 && now < curve.start);
+            if n == 0 || flags & (CLOSED | INFINITE) != 0 || paused {
                 if self.still(word) {
-                    return 0;
+                    return if flags & CLOSED != 0 || paused { 0 } else { n };
                 }
                 continue;
             }
@@ -366,9 +372,19 @@ impl Core {
         self.word().same_epoch(word)
     }
 
+    /// Whether nothing is counted, whatever the time.
+    const fn free(curve: &Curve, n: u32) -> bool {
+        n == 0 || curve.flags & (INFINITE | PAUSED) == INFINITE
+    }
+
     fn judge(&self, curve: &Curve, word: Word, n: u32, now: u64) -> Judged {
-        if n == 0 || curve.flags & INFINITE != 0 {
+        let paused = curve.flags & PAUSED != 0;
+        if Self::free(curve, n) || (curve.flags & INFINITE != 0 && now >= curve.start) {
             return Judged::Free;
+        }
+        if curve.flags & INFINITE != 0 {
+            // Nothing is counted, so there is nothing to wait for but the end of the pause.
+            return Judged::Taken(Taken::Later { to: curve.base });
         }
         if curve.flags & CLOSED != 0 {
             return Judged::Refused(Denied::never(DeniedReason::Closed));
@@ -377,7 +393,6 @@ impl Core {
             let reason = DeniedReason::ExceedsBurst { requested: n, burst: curve.burst };
             return Judged::Refused(Denied::never(reason));
         }
-        let paused = curve.flags & PAUSED != 0;
         if paused && now >= curve.start {
             return Judged::Renew;
         }

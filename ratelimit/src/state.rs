@@ -176,6 +176,11 @@ pub(crate) enum Taken {
 pub(crate) struct Renew;
 
 impl Curve {
+    /// Whether it has to be renewed at `now`: its pause is over, or it is too long.
+    pub(crate) fn is_over(&self, now: u64) -> bool {
+        (self.flags & PAUSED != 0 && now >= self.start) || self.supply(now).is_err()
+    }
+
     /// What has been supplied by `now`, exactly.
     #[inline]
     pub(crate) fn supply(&self, now: u64) -> Result<Supply, Renew> {
@@ -241,9 +246,11 @@ impl Curve {
 
     /// The first nanosecond by which `to` is supplied; `None` if there is none.
     ///
-    /// It is 0 if it was supplied before the line began, unless that is a pause.
+    /// It is 0 if it was supplied before the line began, unless that is a pause. Without a limit,
+    /// everything was.
     pub(crate) fn when(&self, to: u64) -> Option<u64> {
-        let Some(missing) = to.checked_sub(self.base).filter(|units| *units > 0) else {
+        let missing = to.checked_sub(self.base).filter(|units| *units > 0);
+        let Some(missing) = missing.filter(|_| self.flags & INFINITE == 0) else {
             return match self.flags & (PAUSED | CLOSED) {
                 0 | CLOSED => Some(0),
                 PAUSED => Some(self.start),

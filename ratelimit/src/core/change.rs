@@ -27,6 +27,10 @@ impl Core {
             let now = control.seen.max(now);
             let generation = control.generation + 1;
             let change = change(&control.curve);
+            if matches!(change, Change::Renew) && !control.curve.is_over(now) {
+                // Somebody else was here before, for the same reason.
+                return;
+            }
             let mut word = self.word();
             let next = loop {
                 let bucket = Bucket { curve: control.curve, consumed: word.consumed() };
@@ -80,9 +84,9 @@ impl Core {
             let mut control = self.cold.control.lock();
             let _: Option<()> = control.waiters.leave_settled(ticket);
             let curve = &control.curve;
-            let at = match promise.n {
-                0 => promise.at,
-                _ => curve.when(curve.unit(promise.place)),
+            let at = match promise.at_once {
+                true => promise.at,
+                false => curve.when(curve.unit(promise.place)),
             };
             let over = if at.is_some_and(|at| at <= now) {
                 Some(Due::Now)

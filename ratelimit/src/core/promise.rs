@@ -17,13 +17,13 @@ impl Core {
         loop {
             let (word, curve) = self.whole();
             let to = match self.judge(&curve, word, n, now) {
-                Judged::Free => return Ok(Promise::nothing(now)),
+                Judged::Free if self.still(word) => return Ok(Promise::nothing(now)),
+                Judged::Refused(denied) if self.still(word) => return Err(denied.into()),
+                Judged::Free | Judged::Refused(_) => continue,
                 Judged::Renew => {
                     self.change(Change::Renew, now);
                     continue;
                 }
-                Judged::Refused(denied) if self.still(word) => return Err(denied.into()),
-                Judged::Refused(_) => continue,
                 Judged::Taken(Taken::Now { to }) => {
                     if self.exchange(word, to).is_ok() {
                         return Ok(Promise::at_once(curve.place(to), n, Mark::of(word, to), now));
@@ -38,6 +38,14 @@ impl Core {
                 if self.still(word) {
                     let wait = at.map(|at| Duration::from_nanos(at.saturating_sub(now)));
                     return Err(AcquireError::TooLong { wait });
+                }
+                continue;
+            }
+            if curve.flags & INFINITE != 0 {
+                if self.still(word) {
+                    // A place that was supplied long ago: only the pause is waited for.
+                    let (place, before) = (curve.place(0), Mark::of(word, 0));
+                    return Ok(Promise { place, n: 0, at_once: false, before, at });
                 }
                 continue;
             }
@@ -141,10 +149,16 @@ impl Core {
 
     /// P4: puts `n` back in, for whoever waits first.
     pub(crate) fn refund(&self, n: u32, now: u64) {
-        while n > 0 {
+        if n == 0 {
+            return;
+        }
+        loop {
             let (word, curve) = self.whole();
             if curve.flags & INFINITE != 0 {
-                return;
+                if self.still(word) {
+                    return;
+                }
+                continue;
             }
             // ORDERING: Relaxed, as in `cancel`.
             let last = Mark(self.cold.last.load(Ordering::Relaxed));
@@ -176,7 +190,10 @@ impl Core {
         loop {
             let (word, curve) = self.whole();
             if curve.flags & INFINITE != 0 {
-                return Ok(());
+                if self.still(word) {
+                    return Ok(());
+                }
+                continue;
             }
             let Ok(supply) = curve.supply(now) else {
                 self.change(Change::Renew, now);
