@@ -5,99 +5,15 @@
 //! burst. Both count *units*, 2^-fraction of a token, from an origin that moves with every change of the
 //! configuration, so that neither runs out. DESIGN.md, section 2, has the arithmetic.
 
+mod word;
+
+pub(crate) use word::{Mark, Word};
+
 use crate::quota::{Quota, Rate};
+use word::{CONSUMED, EPOCH_BITS};
 
-/// The hot word: which configuration it is in, and what has been consumed.
-///
-/// ```text
-///  63 ........ 54 53 ..................................... 0
-/// +--------------+-----------------------------------------+
-/// |    epoch     |  consumed, in units of 2^-f of a token  |
-/// +--------------+-----------------------------------------+
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Word(pub(crate) u64);
-
-const CONSUMED_BITS: u32 = 54;
-const EPOCH_BITS: u32 = u64::BITS - CONSUMED_BITS;
 /// The rounds of epochs that differ in where supply stands after a change.
 const ROUNDS: u64 = 1 << 20;
-const CONSUMED: u64 = (1 << CONSUMED_BITS) - 1;
-
-impl Word {
-    pub(crate) const fn new(generation: u64, consumed: u64) -> Self {
-        debug_assert!(consumed <= CONSUMED);
-        Self((generation << CONSUMED_BITS) | consumed)
-    }
-
-    #[inline]
-    pub(crate) const fn consumed(self) -> u64 {
-        self.0 & CONSUMED
-    }
-
-    /// The same configuration, with more or less consumed.
-    #[inline]
-    pub(crate) const fn with(self, consumed: u64) -> Self {
-        Self((self.0 & !CONSUMED) | consumed)
-    }
-
-    /// Which of the two slots holds the configuration.
-    #[inline]
-    pub(crate) const fn slot(self) -> usize {
-        (self.0 >> CONSUMED_BITS) as usize & 1
-    }
-
-    #[inline]
-    pub(crate) const fn same_epoch(self, other: Self) -> bool {
-        (self.0 ^ other.0) & !CONSUMED == 0
-    }
-}
-
-/// How far promises go that were not granted at once, in units of the word of the same epoch.
-///
-/// ```text
-///  63 ....... 55    54    53 .................................. 0
-/// +-------------+--------+---------------------------------------+
-/// |    epoch    | SHARED |  not less than any promise reaches    |
-/// +-------------+--------+---------------------------------------+
-/// ```
-///
-/// Without SHARED, it is where the promise reaches that has raised it last, and no other reaches
-/// further than where it stood before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mark(pub(crate) u64);
-
-impl Mark {
-    const SHARED: u64 = 1 << CONSUMED_BITS;
-
-    /// The mark of the promise that goes as far as `to`, made by `word`.
-    pub(crate) const fn of(word: Word, to: u64) -> Self {
-        let epoch = (word.0 & !CONSUMED) << 1;
-        Self(epoch | to)
-    }
-
-    #[must_use]
-    pub(crate) const fn shared(self) -> Self {
-        Self(self.0 | Self::SHARED)
-    }
-
-    pub(crate) const fn reaches(self) -> u64 {
-        self.0 & CONSUMED
-    }
-
-    /// Where it goes back to, from over a promise that was made at `base`. Another may have been
-    /// promised that meanwhile.
-    pub(crate) const fn not_below(self, base: u64) -> Self {
-        if self.reaches() < base { Self(self.0 & !CONSUMED | base).shared() } else { self }
-    }
-
-    /// Whether it is in the units of that word. Nine bits of the epoch tell: 512 changes between two
-    /// loads are needed to deceive, and then the word is another too.
-    #[inline]
-    pub(crate) const fn same_epoch(self, word: Word) -> bool {
-        (self.0 ^ Self::of(word, 0).0) >> (CONSUMED_BITS + 1) == 0
-    }
-}
 
 /// Everything is granted.
 pub(crate) const INFINITE: u8 = 1;
@@ -293,6 +209,12 @@ impl Curve {
         u64::try_from(units).unwrap_or(u64::MAX)
     }
 
+    /// The same, rounded down.
+    pub(crate) fn unit_below(&self, place: Tokens) -> u64 {
+        let units = (place - self.origin).max(0) >> (PLACES - u32::from(self.fraction));
+        u64::try_from(units).unwrap_or(u64::MAX)
+    }
+
     pub(crate) const fn rate(&self) -> Rate {
         let tokens = (self.step >> self.fraction) as u32;
         Rate::from_parts(tokens, self.period, self.flags & INFINITE != 0)
@@ -447,7 +369,10 @@ impl Bucket {
         let step = u64::from(count) << fraction;
         let slope = ((u128::from(step) << SLOPE_BITS) / u128::from(period)) as u64;
         let shift = PLACES - fraction;
-        let origin = consumed + level - ((base as Tokens) << shift);
+        // The supply is rounded down and not what is consumed up, so that whoever stands in line is as
+        // far from it as before, in units of any size: whole tokens.
+        let taken = (base as Tokens - (level >> shift)).clamp(0, CONSUMED as Tokens);
+        let origin = consumed - (taken << shift);
         let mut flags = line.flags;
         if line.rate.is_infinite() {
             flags |= INFINITE;
@@ -463,7 +388,7 @@ impl Bucket {
             flags,
             origin,
         };
-        Self { curve, consumed: curve.unit(consumed).min(CONSUMED) }
+        Self { curve, consumed: taken as u64 }
     }
 }
 

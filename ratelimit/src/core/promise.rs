@@ -3,7 +3,7 @@
 use super::{Core, Judged, Promise};
 use crate::error::{AcquireError, DebtError};
 use crate::primitives::atomic::Ordering;
-use crate::state::{Change, Curve, INFINITE, Mark, Renew, Taken, Word};
+use crate::state::{Change, Curve, INFINITE, Mark, Taken, Word};
 use std::time::Duration;
 
 impl Core {
@@ -85,7 +85,8 @@ impl Core {
     }
 
     /// P3: gives back what of a promise nobody was made to wait for, and says how many whole
-    /// tokens that is. One whose moment has passed counts as used.
+    /// tokens that is. One whose moment has passed counts as used, and one that was granted at once
+    /// also when the limiter was changed since.
     pub(crate) fn cancel(&self, promise: Promise, now: u64) -> u32 {
         let Promise { place, n, at_once, before, at } = promise;
         let mut marked = true;
@@ -94,7 +95,9 @@ impl Core {
             let to = curve.unit(place);
             // A change may have moved the moment of what was not there at once.
             let at = if at_once { at } else { curve.when(to) };
-            if n == 0 || at.is_some_and(|at| at < now) {
+            // What was there at once may lie below the brim by now, if tokens were added since.
+            let stale = at_once && !before.same_epoch(word);
+            if n == 0 || stale || at.is_some_and(|at| at < now) {
                 if self.still(word) {
                     return 0;
                 }
@@ -110,7 +113,8 @@ impl Core {
                 drop(self.cold.control.lock());
                 continue;
             }
-            let back = curve.returned(to, n, last.reaches());
+            // Where nothing was rounded off, that is `to`.
+            let back = curve.returned(curve.unit_below(place), n, last.reaches());
             let consumed = word.consumed();
             let left = curve.brim(consumed.saturating_sub(back), supply);
             if back == 0 || left >= consumed {
@@ -148,40 +152,13 @@ impl Core {
     }
 
     /// P4: puts `n` back in, for whoever waits first.
+    ///
+    /// It is the supply that goes on, and not what is consumed that goes back: then whoever stands in
+    /// line, and may leave it, is still as far from those behind him as what he took.
     pub(crate) fn refund(&self, n: u32, now: u64) {
-        if n == 0 {
-            return;
-        }
-        loop {
-            let (word, curve) = self.whole();
-            if curve.flags & INFINITE != 0 {
-                if self.still(word) {
-                    return;
-                }
-                continue;
-            }
-            // ORDERING: Relaxed, as in `cancel`.
-            let last = Mark(self.cold.last.load(Ordering::Relaxed));
-            let supply = curve.supply(now);
-            let nobody_waits = match supply {
-                Ok(supply) => last.same_epoch(word) && last.reaches() <= supply.floor,
-                Err(Renew) => false,
-            };
-            let (Ok(supply), true) = (supply, nobody_waits) else {
-                return self.change(Change::Refund(n), now);
-            };
-            let consumed = word.consumed();
-            let back = curve.units(n.min(curve.burst));
-            let left = curve.brim(consumed.saturating_sub(back), supply);
-            if left >= consumed {
-                return;
-            }
-            if left < last.reaches() && !self.mark(last, last.shared()) {
-                continue;
-            }
-            if self.exchange(word, left).is_ok() {
-                return;
-            }
+        let (_, curve) = self.whole_now();
+        if n > 0 && curve.flags & INFINITE == 0 {
+            self.change(Change::Refund(n), now);
         }
     }
 

@@ -4,5 +4,7 @@
 #[cfg(not(lockgate_loom))]
 mod core;
 #[cfg(not(lockgate_loom))]
+mod envelope;
+#[cfg(not(lockgate_loom))]
 mod state;
 mod support;
