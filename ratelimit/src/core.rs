@@ -9,7 +9,7 @@ use crate::error::{AcquireError, Denied, DeniedReason};
 use crate::primitives::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::primitives::{Mutex, spin};
 use crate::quota::Quota;
-use crate::state::{Bucket, CLOSED, Change, Curve, INFINITE, PAUSED, Taken, Tokens, Word};
+use crate::state::{Bucket, CLOSED, Change, Curve, INFINITE, Mark, PAUSED, Taken, Tokens, Word};
 use crate::waiters::Waiters;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
@@ -34,8 +34,8 @@ impl RefUnwindSafe for Core {}
 #[repr(align(128))]
 struct Hot {
     word: AtomicU64,
-    /// The furthest that was promised and not at once, as a [`Word`]. Written before the word is,
-    /// and beside it: whoever writes the one writes the other.
+    /// The mark: not less than the furthest that is promised and not at once, as a [`Mark`]. Written
+    /// before the word is, and beside it: whoever writes the one writes the other.
     last: AtomicU64,
 }
 
@@ -85,6 +85,8 @@ pub(crate) struct Promise {
     n: u32,
     /// They were there when they were promised.
     at_once: bool,
+    /// What the mark was before this promise raised it; that of the promise, if it did not.
+    before: Mark,
     /// When it will be there, as things were; `None` if never.
     pub(crate) at: Option<u64>,
 }
@@ -179,7 +181,7 @@ impl Core {
         Self {
             hot: Hot {
                 word: AtomicU64::new(Word::new(0, consumed).0),
-                last: AtomicU64::new(Word::new(0, 0).0),
+                last: AtomicU64::new(Mark::of(Word::new(0, 0), 0).shared().0),
             },
             slots: [Slot::new(&curve), Slot::new(&curve)],
             unlimited: Unlimited(AtomicBool::new(curve.flags & INFINITE != 0)),
@@ -275,19 +277,19 @@ impl Core {
         n: u32,
         clock: impl Fn() -> u64,
     ) -> Result<Promise, Denied> {
-        // Without a limit, and for nothing, not even a clock is read.
-        if n == 0 || self.whole_now().1.flags & INFINITE != 0 {
-            return Ok(Promise::nothing(0));
-        }
-        let now = clock();
+        let mut read = None;
         loop {
             let (word, curve) = self.whole();
+            if Self::free(&curve, n) && self.still(word) {
+                return Ok(Promise::nothing(0));
+            }
+            let now = *read.get_or_insert_with(&clock);
             match self.judge(&curve, word, n, now) {
-                Judged::Free => return Ok(Promise::nothing(now)),
+                Judged::Free if self.still(word) => return Ok(Promise::nothing(now)),
                 Judged::Refused(denied) if self.still(word) => return Err(denied),
                 Judged::Renew => self.change(Change::Renew, now),
                 Judged::Taken(Taken::Now { to }) if self.exchange(word, to).is_ok() => {
-                    return Ok(Promise { place: curve.place(to), n, at_once: true, at: Some(now) });
+                    return Ok(Promise::at_once(curve.place(to), n, Mark::of(word, to), now));
                 }
                 Judged::Taken(Taken::Later { to }) if self.still(word) => {
                     return Err(if curve.flags & PAUSED != 0 {
@@ -297,16 +299,20 @@ impl Core {
                     });
                 }
                 // Of two configurations, or too late.
-                Judged::Refused(_) | Judged::Taken(_) => {}
+                Judged::Free | Judged::Refused(_) | Judged::Taken(_) => {}
             }
         }
     }
 
     /// What the same call would say, without taking anything.
     pub(crate) fn peek(&self, n: u32, clock: impl Fn() -> u64) -> Result<(), Denied> {
-        let now = clock();
+        let mut read = None;
         loop {
             let (word, curve) = self.whole();
+            if Self::free(&curve, n) && self.still(word) {
+                return Ok(());
+            }
+            let now = *read.get_or_insert_with(&clock);
             let judged = self.judge(&curve, word, n, now);
             if !self.still(word) {
                 continue;
@@ -329,12 +335,10 @@ impl Core {
     pub(crate) fn try_up_to(&self, n: u32, now: u64) -> u32 {
         loop {
             let (word, curve) = self.whole();
-            if n == 0 || curve.flags & INFINITE != 0 {
-                return n;
-            }
-            if curve.flags & CLOSED != 0 || (curve.flags & PAUSED != 0 && now < curve.start) {
+            let (flags, paused) = (curve.flags, curve.flags & PAUSED != 0 && now < curve.start);
+            if n == 0 || flags & (CLOSED | INFINITE) != 0 || paused {
                 if self.still(word) {
-                    return 0;
+                    return if flags & CLOSED != 0 || paused { 0 } else { n };
                 }
                 continue;
             }
@@ -401,9 +405,19 @@ impl Core {
         self.word().same_epoch(word)
     }
 
+    /// Whether nothing is counted, whatever the time.
+    const fn free(curve: &Curve, n: u32) -> bool {
+        n == 0 || curve.flags & (INFINITE | PAUSED) == INFINITE
+    }
+
     fn judge(&self, curve: &Curve, word: Word, n: u32, now: u64) -> Judged {
-        if n == 0 || curve.flags & INFINITE != 0 {
+        let paused = curve.flags & PAUSED != 0;
+        if Self::free(curve, n) || (curve.flags & INFINITE != 0 && now >= curve.start) {
             return Judged::Free;
+        }
+        if curve.flags & INFINITE != 0 {
+            // Nothing is counted, so there is nothing to wait for but the end of the pause.
+            return Judged::Taken(Taken::Later { to: curve.base });
         }
         if curve.flags & CLOSED != 0 {
             return Judged::Refused(Denied::never(DeniedReason::Closed));
@@ -412,7 +426,6 @@ impl Core {
             let reason = DeniedReason::ExceedsBurst { requested: n, burst: curve.burst };
             return Judged::Refused(Denied::never(reason));
         }
-        let paused = curve.flags & PAUSED != 0;
         if paused && now >= curve.start {
             return Judged::Renew;
         }
@@ -444,8 +457,12 @@ enum Judged {
 }
 
 impl Promise {
+    const fn at_once(place: Tokens, n: u32, mark: Mark, now: u64) -> Self {
+        Self { place, n, at_once: true, before: mark, at: Some(now) }
+    }
+
     const fn nothing(now: u64) -> Self {
-        Self { place: 0, n: 0, at_once: true, at: Some(now) }
+        Self::at_once(0, 0, Mark(0), now)
     }
 }
 

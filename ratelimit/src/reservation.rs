@@ -55,8 +55,9 @@ impl<'a, C: Clock> Reservation<'a, C> {
     /// Gives the tokens back, and says how many could be.
     ///
     /// Whoever was promised tokens after these keeps the moment that he was told, so what lies
-    /// behind cannot move up, and is not given back. Nor is anything once the time has come:
-    /// whoever does not act on tokens that are there lets them pass.
+    /// behind cannot move up, and is not given back. Nor is anything once the time has passed:
+    /// whoever does not act on tokens that are there lets them pass. Tokens that were there at once
+    /// come back within the same moment of the clock, unless the limiter was changed or refunded in it.
     pub fn cancel(mut self) -> u32 {
         self.over = true;
         self.give_back()

@@ -5,50 +5,15 @@
 //! burst. Both count *units*, 2^-fraction of a token, from an origin that moves with every change of the
 //! configuration, so that neither runs out. DESIGN.md, section 2, has the arithmetic.
 
+mod word;
+
+pub(crate) use word::{Mark, Word};
+
 use crate::quota::{Quota, Rate};
+use word::{CONSUMED, EPOCH_BITS};
 
-/// The hot word: which configuration it is in, and what has been consumed.
-///
-/// ```text
-///  63 ........ 54 53 ..................................... 0
-/// +--------------+-----------------------------------------+
-/// |    epoch     |  consumed, in units of 2^-f of a token  |
-/// +--------------+-----------------------------------------+
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Word(pub(crate) u64);
-
-const CONSUMED_BITS: u32 = 54;
-const CONSUMED: u64 = (1 << CONSUMED_BITS) - 1;
-
-impl Word {
-    pub(crate) const fn new(generation: u64, consumed: u64) -> Self {
-        debug_assert!(consumed <= CONSUMED);
-        Self((generation << CONSUMED_BITS) | consumed)
-    }
-
-    #[inline]
-    pub(crate) const fn consumed(self) -> u64 {
-        self.0 & CONSUMED
-    }
-
-    /// The same configuration, with more or less consumed.
-    #[inline]
-    pub(crate) const fn with(self, consumed: u64) -> Self {
-        Self((self.0 & !CONSUMED) | consumed)
-    }
-
-    /// Which of the two slots holds the configuration.
-    #[inline]
-    pub(crate) const fn slot(self) -> usize {
-        (self.0 >> CONSUMED_BITS) as usize & 1
-    }
-
-    #[inline]
-    pub(crate) const fn same_epoch(self, other: Self) -> bool {
-        (self.0 ^ other.0) & !CONSUMED == 0
-    }
-}
+/// The rounds of epochs that differ in where supply stands after a change.
+const ROUNDS: u64 = 1 << 20;
 
 /// Everything is granted.
 pub(crate) const INFINITE: u8 = 1;
@@ -181,6 +146,11 @@ impl Curve {
         Supply { floor, ceil }
     }
 
+    /// Whether it has to be renewed at `now`: its pause is over, or it is too long.
+    pub(crate) fn is_over(&self, now: u64) -> bool {
+        (self.flags & PAUSED != 0 && now >= self.start) || self.supply(now).is_err()
+    }
+
     /// What has been supplied by `now`, exactly.
     #[inline]
     pub(crate) fn supply(&self, now: u64) -> Result<Supply, Renew> {
@@ -240,9 +210,11 @@ impl Curve {
 
     /// The first nanosecond by which `to` is supplied; `None` if there is none.
     ///
-    /// It is 0 if it was supplied before the line began, unless that is a pause.
+    /// It is 0 if it was supplied before the line began, unless that is a pause. Without a limit,
+    /// everything was.
     pub(crate) fn when(&self, to: u64) -> Option<u64> {
-        let Some(missing) = to.checked_sub(self.base).filter(|units| *units > 0) else {
+        let missing = to.checked_sub(self.base).filter(|units| *units > 0);
+        let Some(missing) = missing.filter(|_| self.flags & INFINITE == 0) else {
             return match self.flags & (PAUSED | CLOSED) {
                 0 | CLOSED => Some(0),
                 PAUSED => Some(self.start),
@@ -256,13 +228,14 @@ impl Curve {
         u64::try_from(nanos).ok()?.checked_add(self.start)
     }
 
-    /// The furthest that can be promised.
-    pub(crate) const FURTHEST: u64 = CONSUMED;
+    /// The furthest that can be promised. What is above is for the difference that a change makes:
+    /// a base may be higher by [`ROUNDS`] than the one before.
+    pub(crate) const FURTHEST: u64 = CONSUMED - 2 * ROUNDS;
 
     /// Whether a debt up to here can be kept.
     #[inline]
     pub(crate) const fn holds(to: u64) -> bool {
-        to <= CONSUMED
+        to <= Self::FURTHEST
     }
 
     /// What to give back, of `n` that were taken up to `to` and are not used, when `last` is the
@@ -281,6 +254,12 @@ impl Curve {
         let shift = PLACES - u32::from(self.fraction);
         let distance = (place - self.origin).max(0);
         let units = (distance + ((1 << shift) - 1)) >> shift;
+        u64::try_from(units).unwrap_or(u64::MAX)
+    }
+
+    /// The same, rounded down.
+    pub(crate) fn unit_below(&self, place: Tokens) -> u64 {
+        let units = (place - self.origin).max(0) >> (PLACES - u32::from(self.fraction));
         u64::try_from(units).unwrap_or(u64::MAX)
     }
 
@@ -428,8 +407,8 @@ impl Bucket {
     /// A bucket with `level` in it, of which everything up to `consumed` is gone.
     fn encode(generation: u64, level: Tokens, consumed: Tokens, line: Line) -> Self {
         let (count, period) = line.rate.parts();
-        // Different for each of 2^20 rounds of epochs, so that a word does not come back.
-        let base = ROOM + ((generation >> 10) & 0xf_ffff);
+        // Different for each of so many rounds of epochs, so that a word does not come back.
+        let base = ROOM + ((generation >> EPOCH_BITS) & (ROUNDS - 1));
         let mut fraction = fraction(count, period, line.burst);
         // A debt in smaller units may have no room; then the units are larger.
         while fraction > 0 && (-level) >> (PLACES - fraction) >= 1 << 53 {
@@ -438,7 +417,10 @@ impl Bucket {
         let step = u64::from(count) << fraction;
         let slope = ((u128::from(step) << SLOPE_BITS) / u128::from(period)) as u64;
         let shift = PLACES - fraction;
-        let origin = consumed + level - ((base as Tokens) << shift);
+        // The supply is rounded down and not what is consumed up, so that whoever stands in line is as
+        // far from it as before, in units of any size: whole tokens.
+        let taken = (base as Tokens - (level >> shift)).clamp(0, CONSUMED as Tokens);
+        let origin = consumed - (taken << shift);
         let mut flags = line.flags;
         if line.rate.is_infinite() {
             flags |= INFINITE;
@@ -454,7 +436,7 @@ impl Bucket {
             flags,
             origin,
         };
-        Self { curve, consumed: curve.unit(consumed).min(CONSUMED) }
+        Self { curve, consumed: taken as u64 }
     }
 }
 

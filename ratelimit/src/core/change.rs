@@ -4,7 +4,7 @@ use super::{Core, Due, Promise};
 use crate::error::AcquireError;
 use crate::primitives::atomic::Ordering;
 use crate::quota::Quota;
-use crate::state::{Bucket, CLOSED, Change, Curve, INFINITE, Inherit, Word};
+use crate::state::{Bucket, CLOSED, Change, Curve, INFINITE, Inherit, Mark, Word};
 use crate::waiters::{Left, Progress, Ticket, WakeBatch, WakePanic};
 use std::task::Waker;
 use std::time::Duration;
@@ -27,6 +27,10 @@ impl Core {
             let now = control.seen.max(now);
             let generation = control.generation + 1;
             let change = change(&control.curve);
+            if matches!(change, Change::Renew) && !control.curve.is_over(now) {
+                // Somebody else was here before, for the same reason.
+                return;
+            }
             let mut word = self.word();
             let next = loop {
                 let bucket = Bucket { curve: control.curve, consumed: word.consumed() };
@@ -51,9 +55,10 @@ impl Core {
             // After the word: whoever still promises in the old epoch does not get his exchange.
             // ORDERING: Relaxed: the exchange has acquired all promises that count; the new value
             // has an epoch, and its reader has acquired the word of it or takes the lock.
-            let last = Word(self.hot.last.load(Ordering::Relaxed));
-            let furthest = next.curve.unit(control.curve.place(last.consumed()));
-            let furthest = Word::new(generation, furthest.min(Curve::FURTHEST));
+            let last = Mark(self.hot.last.load(Ordering::Relaxed));
+            let furthest = next.curve.unit(control.curve.place(last.reaches()));
+            let furthest =
+                Mark::of(Word::new(generation, 0), furthest.min(Curve::FURTHEST)).shared();
             self.hot.last.store(furthest.0, Ordering::Relaxed);
             // ORDERING: Relaxed: a hint.
             let unlimited = next.curve.flags & INFINITE != 0;
@@ -82,9 +87,9 @@ impl Core {
             let mut control = self.cold.control.lock();
             let _: Option<()> = control.waiters.leave_settled(ticket);
             let curve = &control.curve;
-            let at = match promise.n {
-                0 => promise.at,
-                _ => curve.when(curve.unit(promise.place)),
+            let at = match promise.at_once {
+                true => promise.at,
+                false => curve.when(curve.unit(promise.place)),
             };
             let over = if at.is_some_and(|at| at <= now) {
                 Some(Due::Now)

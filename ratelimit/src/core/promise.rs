@@ -3,7 +3,7 @@
 use super::{Core, Judged, Promise};
 use crate::error::{AcquireError, DebtError};
 use crate::primitives::atomic::Ordering;
-use crate::state::{Change, Curve, INFINITE, Renew, Taken, Word};
+use crate::state::{Change, Curve, INFINITE, Mark, Taken, Word};
 use std::time::Duration;
 
 impl Core {
@@ -17,21 +17,16 @@ impl Core {
         loop {
             let (word, curve) = self.whole();
             let to = match self.judge(&curve, word, n, now) {
-                Judged::Free => return Ok(Promise::nothing(now)),
+                Judged::Free if self.still(word) => return Ok(Promise::nothing(now)),
+                Judged::Refused(denied) if self.still(word) => return Err(denied.into()),
+                Judged::Free | Judged::Refused(_) => continue,
                 Judged::Renew => {
                     self.change(Change::Renew, now);
                     continue;
                 }
-                Judged::Refused(denied) if self.still(word) => return Err(denied.into()),
-                Judged::Refused(_) => continue,
                 Judged::Taken(Taken::Now { to }) => {
                     if self.exchange(word, to).is_ok() {
-                        return Ok(Promise {
-                            place: curve.place(to),
-                            n,
-                            at_once: true,
-                            at: Some(now),
-                        });
+                        return Ok(Promise::at_once(curve.place(to), n, Mark::of(word, to), now));
                     }
                     continue;
                 }
@@ -46,49 +41,63 @@ impl Core {
                 }
                 continue;
             }
-            if self.promise(word, to) && self.exchange(word, to).is_ok() {
-                return Ok(Promise { place: curve.place(to), n, at_once: false, at });
+            if curve.flags & INFINITE != 0 {
+                if self.still(word) {
+                    // A place that was supplied long ago: only the pause is waited for.
+                    let (place, before) = (curve.place(0), Mark::of(word, 0));
+                    return Ok(Promise { place, n: 0, at_once: false, before, at });
+                }
+                continue;
+            }
+            let Some(before) = self.promise(word, to) else { continue };
+            if self.exchange(word, to).is_ok() {
+                return Ok(Promise { place: curve.place(to), n, at_once: false, before, at });
             }
         }
     }
 
-    /// P2.1: says how far promises go, before it is one. `false`: the word is of an old epoch.
-    fn promise(&self, word: Word, to: u64) -> bool {
+    /// P2.1: raises the mark, before there is the promise. Gives what it may go back to if the
+    /// promise is cancelled as the last; `None`: the word is of an old epoch.
+    fn promise(&self, word: Word, to: u64) -> Option<Mark> {
         // ORDERING: Relaxed: that it is not too low is seen to by the exchange of the word, a
         // Release, which `cancel` acquires before it looks here.
-        let mut last = Word(self.hot.last.load(Ordering::Relaxed));
+        let mut last = Mark(self.hot.last.load(Ordering::Relaxed));
         loop {
             if !last.same_epoch(word) {
                 // A change is under way or over: after its lock, it is over.
                 drop(self.cold.control.lock());
-                return false;
+                return None;
             }
-            if last.consumed() >= to {
-                return true;
+            if last.reaches() >= to {
+                return Some(Mark::of(word, to));
             }
             // ORDERING: Relaxed, as above.
             match self.hot.last.compare_exchange(
                 last.0,
-                word.with(to).0,
+                Mark::of(word, to).0,
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return true,
-                Err(is) => last = Word(is),
+                Ok(_) => return Some(last),
+                Err(is) => last = Mark(is),
             }
         }
     }
 
     /// P3: gives back what of a promise nobody was made to wait for, and says how many whole
-    /// tokens that is. One whose moment has passed counts as used.
+    /// tokens that is. One whose moment has passed counts as used, and one that was granted at once
+    /// also when the limiter was changed since.
     pub(crate) fn cancel(&self, promise: Promise, now: u64) -> u32 {
-        let Promise { place, n, at_once, at } = promise;
+        let Promise { place, n, at_once, before, at } = promise;
+        let mut marked = true;
         loop {
             let (word, curve) = self.whole();
             let to = curve.unit(place);
             // A change may have moved the moment of what was not there at once.
             let at = if at_once { at } else { curve.when(to) };
-            if n == 0 || at.is_some_and(|at| at < now) {
+            // What was there at once may lie below the brim by now, if tokens were added since.
+            let stale = at_once && !before.same_epoch(word);
+            if n == 0 || stale || at.is_some_and(|at| at < now) {
                 if self.still(word) {
                     return 0;
                 }
@@ -99,12 +108,13 @@ impl Core {
                 continue;
             };
             // ORDERING: Relaxed: not too low, by the Acquire of the word before it.
-            let last = Word(self.hot.last.load(Ordering::Relaxed));
+            let last = Mark(self.hot.last.load(Ordering::Relaxed));
             if !last.same_epoch(word) {
                 drop(self.cold.control.lock());
                 continue;
             }
-            let back = curve.returned(to, n, last.consumed());
+            // Where nothing was rounded off, that is `to`.
+            let back = curve.returned(curve.unit_below(place), n, last.reaches());
             let consumed = word.consumed();
             let left = curve.brim(consumed.saturating_sub(back), supply);
             if back == 0 || left >= consumed {
@@ -115,18 +125,16 @@ impl Core {
             }
             // Before the word goes back: afterwards, the same mark could be another's, who found
             // it where he needed it.
-            let before = to.saturating_sub(curve.units(n));
-            if last.consumed() == to && before >= supply.floor {
-                // ORDERING: Relaxed: lower by what is cancelled here, so not too low for anybody.
-                let stepped = self.hot.last.compare_exchange(
-                    last.0,
-                    last.with(before).0,
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                );
-                if stepped.is_err() {
+            let own = marked && last == Mark::of(word, to) && before.same_epoch(word);
+            if own && before != last {
+                let base = to.saturating_sub(curve.units(n));
+                if !self.mark(last, before.not_below(base)) {
                     continue;
                 }
+                // Who raises it to here again has a mark of his own.
+                marked = false;
+            } else if left < last.reaches() && !self.mark(last, last.shared()) {
+                continue;
             }
             if self.exchange(word, left).is_ok() {
                 return ((consumed - left) >> curve.fraction) as u32;
@@ -134,29 +142,23 @@ impl Core {
         }
     }
 
+    /// P3.2: moves the mark before the word goes back: to where it was, if it is that of the promise
+    /// which is cancelled. Otherwise, if the word goes back behind it, it is nobody's from now on:
+    /// its owner would take it back from over the head of who is promised something in between.
+    fn mark(&self, last: Mark, to: Mark) -> bool {
+        // ORDERING: Relaxed: whoever sees the word that has gone back acquires it, and this.
+        let order = Ordering::Relaxed;
+        last == to || self.hot.last.compare_exchange(last.0, to.0, order, order).is_ok()
+    }
+
     /// P4: puts `n` back in, for whoever waits first.
+    ///
+    /// It is the supply that goes on, and not what is consumed that goes back: then whoever stands in
+    /// line, and may leave it, is still as far from those behind him as what he took.
     pub(crate) fn refund(&self, n: u32, now: u64) {
-        loop {
-            let (word, curve) = self.whole();
-            if curve.flags & INFINITE != 0 {
-                return;
-            }
-            // ORDERING: Relaxed, as in `cancel`.
-            let last = Word(self.hot.last.load(Ordering::Relaxed));
-            let supply = curve.supply(now);
-            let nobody_waits = match supply {
-                Ok(supply) => last.same_epoch(word) && last.consumed() <= supply.floor,
-                Err(Renew) => false,
-            };
-            let (Ok(supply), true) = (supply, nobody_waits) else {
-                return self.change(Change::Refund(n), now);
-            };
-            let consumed = word.consumed();
-            let back = curve.units(n.min(curve.burst));
-            let left = curve.brim(consumed.saturating_sub(back), supply);
-            if left >= consumed || self.exchange(word, left).is_ok() {
-                return;
-            }
+        let (_, curve) = self.whole_now();
+        if n > 0 && curve.flags & INFINITE == 0 {
+            self.change(Change::Refund(n), now);
         }
     }
 
@@ -165,7 +167,10 @@ impl Core {
         loop {
             let (word, curve) = self.whole();
             if curve.flags & INFINITE != 0 {
-                return Ok(());
+                if self.still(word) {
+                    return Ok(());
+                }
+                continue;
             }
             let Ok(supply) = curve.supply(now) else {
                 self.change(Change::Renew, now);
@@ -178,7 +183,8 @@ impl Core {
                 }
                 continue;
             }
-            if (to <= supply.floor || self.promise(word, to)) && self.exchange(word, to).is_ok() {
+            let marked = to <= supply.floor || self.promise(word, to).is_some();
+            if marked && self.exchange(word, to).is_ok() {
                 return Ok(());
             }
         }

@@ -2,4 +2,9 @@
 //! after it, and has a mutant in `xtask/mutants/ratelimit` that it must catch.
 
 #[cfg(not(lockgate_loom))]
+mod core;
+#[cfg(not(lockgate_loom))]
+mod envelope;
+#[cfg(not(lockgate_loom))]
 mod state;
+mod support;

@@ -1,0 +1,74 @@
+//! The core that several share, on one thread: what a defect that was found once looked like.
+
+use super::support::{reserve, take};
+use crate::core::{Core, Due};
+use crate::quota::{Quota, Rate};
+use crate::state::{Change, Inherit};
+use std::task::Waker;
+use std::time::Duration;
+
+/// Three promises, the middle one cancelled, its tokens promised again and cancelled again: the
+/// mark of the third, which is still promised, must not go with it. Otherwise the first gives back
+/// more than it may, and eight tokens are granted in the time of two with a burst of five.
+#[test]
+fn cancelling_what_stands_below_the_mark_leaves_the_mark() {
+    let core = Core::new(Quota::every(Duration::from_nanos(10)).burst(5), 0);
+    assert!(take(&core, 5, 0));
+    let first = reserve(&core, 5, 0);
+    let second = reserve(&core, 5, 0);
+    let third = reserve(&core, 1, 0);
+    assert_eq!(third.at, Some(110));
+    assert_eq!(core.cancel(second, 0), 4);
+    let again = reserve(&core, 4, 0);
+    assert_eq!(again.at, Some(110));
+    assert_eq!(core.cancel(again, 0), 4);
+    core.cancel(first, 0);
+    let (five, two) = (reserve(&core, 5, 0), reserve(&core, 2, 0));
+    // One at 110 has been promised, so seven are too many from 90 on.
+    assert!(five.at.unwrap() >= 100 && two.at.unwrap() >= 120, "{five:?} {two:?}");
+}
+
+/// A cancel in the middle lets the odometer go back behind whom it leaves in line. He is served
+/// all the same when there is no limit any more.
+#[test]
+fn without_a_limit_everybody_in_line_is_served() {
+    let core = Core::new(Quota::per_second(1).burst(5), 0);
+    assert!(take(&core, 5, 0));
+    let middle = reserve(&core, 5, 0);
+    let last = reserve(&core, 1, 0);
+    assert_eq!(core.cancel(middle, 0), 4);
+    core.reconfigure(|quota| Quota { rate: Rate::INF, ..quota }, Inherit::AsIs, 1);
+    let due = core.look_after(&last, &mut None, 1, None, Waker::noop());
+    assert!(matches!(due, Due::Now), "{due:?}");
+}
+
+/// A pause holds where there is no limit too, and whoever waits for its end is told when it moves.
+#[test]
+fn a_pause_holds_without_a_limit() {
+    let core = Core::new(Quota::INF, 0);
+    core.change(Change::Pause { until: 100 }, 0);
+    let denied = core.try_acquire(3, || 40).unwrap_err();
+    assert_eq!(denied.retry_after(), Some(Duration::from_nanos(60)));
+    assert_eq!(core.try_up_to(3, 40), 0);
+    assert!(core.peek(3, || 99).is_err());
+    assert!(core.reserve(3, Some(99), 40).is_err());
+    let promise = reserve(&core, 3, 40);
+    assert_eq!(promise.at, Some(100));
+    core.change(Change::Pause { until: 200 }, 50);
+    let look = |now| core.look_after(&promise, &mut None, now, None, Waker::noop());
+    assert!(matches!(look(150), Due::At(Some(200))));
+    assert!(matches!(look(200), Due::Now));
+    assert_eq!(core.cancel(promise, 150), 0);
+    assert!(take(&core, u32::MAX, 200));
+    assert_eq!(core.try_up_to(7, 200), 7);
+}
+
+/// No limit: no clock is read.
+#[test]
+fn no_clock_is_read_without_a_limit() {
+    let clock = || unreachable!("nobody needs to know");
+    let core = Core::new(Quota::INF, 0);
+    core.try_acquire(u32::MAX, clock).unwrap();
+    core.peek(1, clock).unwrap();
+    Core::new(Quota::per_second(1), 0).try_acquire(0, clock).unwrap();
+}
