@@ -2,10 +2,10 @@
 #![cfg(feature = "async")]
 
 use crate::support::tasks::{Task, poll};
-use crate::support::{at_ms, limiter, ms, quota, secs, within_patience};
+use crate::support::{at_ms, limiter, ms, quota, within_patience};
 use lockgate_ratelimit::{Quota, Rate, RateLimiter};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::{Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
@@ -202,7 +202,7 @@ fn what_was_granted_and_what_is_left_add_up() {
         let (limiter, clock) = limiter(quota(1000, 10));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build();
         let runtime = runtime.unwrap();
-        let granted = Arc::new(Mutex::new(0));
+        let granted = Arc::new(std::sync::Mutex::new(0));
         let tasks: Vec<_> = (1..=4)
             .map(|n| {
                 let (limiter, granted) = (Arc::clone(&limiter), Arc::clone(&granted));
@@ -234,6 +234,5 @@ fn what_was_granted_and_what_is_left_add_up() {
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         tasks.into_iter().for_each(|task| runtime.block_on(task).unwrap());
         assert_eq!((*granted.lock().unwrap(), limiter.tokens()), (all, 0.0));
-        assert!(limiter.reserve_within(1, secs(1)).is_ok());
     });
 }

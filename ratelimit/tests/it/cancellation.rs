@@ -2,13 +2,12 @@
 #![cfg(feature = "async")]
 
 use crate::support::tasks::{Task, poll};
-use crate::support::{Wakes, at_ms, limiter, ms, quota, take_all};
+use crate::support::{Wait, Wakes, at_ms, limiter, ms, quota, take_all};
 use lockgate_ratelimit::{AcquireError, Quota, Rate};
 use proptest::prelude::*;
-use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 #[test]
@@ -190,13 +189,13 @@ proptest! {
     fn drops_at_any_poll_move_nobody(ops in prop::collection::vec(op(), 1..40)) {
         const NS: Duration = Duration::from_nanos(1);
         let (limiter, clock) = limiter(Quota::per(1, NS).burst(6).initial(0));
-        let mut line: Vec<(Pin<Box<dyn Future<Output = _> + '_>>, u32, f64)> = Vec::new();
+        let mut line: Vec<(Wait, u32, f64)> = Vec::new();
         let mut now = 0.0;
         for op in ops {
             match op {
                 Op::Start(n) => {
-                    let mut wait = Box::pin(limiter.acquire(n));
-                    let polled = wait.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                    let mut wait = limiter.acquire_owned(n);
+                    let polled = poll(&mut wait, Waker::noop());
                     if polled.is_pending() {
                         let due = now - limiter.tokens();
                         line.push((wait, n, due));
@@ -213,7 +212,7 @@ proptest! {
                 Op::Poll(k) if !line.is_empty() => {
                     let index = k % line.len();
                     let (wait, _, due) = &mut line[index];
-                    let polled = wait.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                    let polled = poll(wait, Waker::noop());
                     prop_assert_eq!(polled.is_ready(), *due <= now);
                     if polled.is_ready() {
                         drop(line.remove(index));
@@ -228,7 +227,7 @@ proptest! {
         }
         for (wait, ..) in &mut line {
             clock.advance(Duration::from_micros(1));
-            let polled = wait.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            let polled = poll(wait, Waker::noop());
             prop_assert!(matches!(polled, Poll::Ready(Ok(_))));
         }
     }

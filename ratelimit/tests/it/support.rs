@@ -163,10 +163,14 @@ pub(crate) mod threads {
         type Waiting = mpsc::Receiver<Outcome>;
 
         fn queue(limiter: &Limiter, wait: Wait) -> Self::Waiting {
-            let before = limiter.tokens();
+            let before = (limiter.tokens(), limiter.clock().sleepers());
             let (done, outcome) = mpsc::channel();
             thread::spawn(move || done.send(wait.wait()));
-            until("the request is in line", || limiter.tokens() < before);
+            until("the request is in line", || limiter.tokens() < before.0);
+            if limiter.quota().rate().interval().is_some() {
+                // Else what the clock says next may be news to a thread that has read it already.
+                until("the thread sleeps", || limiter.clock().sleepers() > before.1);
+            }
             outcome
         }
 
