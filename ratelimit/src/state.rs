@@ -263,6 +263,16 @@ impl Curve {
         u64::try_from(units).unwrap_or(u64::MAX)
     }
 
+    /// Where the supply is at `now`, on a stretch of any length.
+    pub(crate) fn place_at(&self, now: u64) -> Tokens {
+        let elapsed = u128::from(now.saturating_sub(self.start).min(LONGEST));
+        let shift = PLACES - u32::from(self.fraction);
+        // A step is no longer than its period, or less than 2^32: everything fits.
+        let (product, period) = (elapsed * u128::from(self.step), u128::from(self.period));
+        let (units, rest) = (product / period, product % period);
+        self.place(self.base) + ((units << shift) + (rest << shift) / period) as Tokens
+    }
+
     pub(crate) const fn rate(&self) -> Rate {
         let tokens = (self.step >> self.fraction) as u32;
         Rate::from_parts(tokens, self.period, self.flags & INFINITE != 0)
@@ -317,6 +327,7 @@ impl Bucket {
             level,
             0,
             Line { start: now, rate: quota.rate, burst: quota.burst, flags: 0 },
+            None,
         )
     }
 
@@ -325,10 +336,19 @@ impl Bucket {
     ///
     /// The place of what is supplied moves only where tokens are added or taken away, so that who
     /// was promised a place is served from what there is first.
+    ///
+    /// What takes long does not depend on what is consumed: `supplied`, which is
+    /// [`Curve::place_at`] now, and the slope, which is that of `like` if its rate is the same.
     #[must_use]
-    pub(crate) fn change(&self, change: Change, now: u64, generation: u64) -> Self {
+    pub(crate) fn change(
+        &self,
+        change: Change,
+        now: u64,
+        generation: u64,
+        supplied: Tokens,
+        like: &Curve,
+    ) -> Self {
         let curve = &self.curve;
-        let supplied = self.supplied(now);
         let mut line = self.line(now);
         let was_infinite = line.flags & INFINITE != 0;
         let brim =
@@ -378,18 +398,7 @@ impl Bucket {
             // Everybody who waits is served.
             after = after.max(consumed);
         }
-        Self::encode(generation, after - consumed, consumed, line)
-    }
-
-    /// Where the supply is at `now`, on a stretch of any length.
-    fn supplied(&self, now: u64) -> Tokens {
-        let curve = &self.curve;
-        let elapsed = u128::from(now.saturating_sub(curve.start).min(LONGEST));
-        let shift = PLACES - u32::from(curve.fraction);
-        // A step is no longer than its period, or less than 2^32: everything fits.
-        let (product, period) = (elapsed * u128::from(curve.step), u128::from(curve.period));
-        let (units, rest) = (product / period, product % period);
-        curve.place(curve.base) + ((units << shift) + (rest << shift) / period) as Tokens
+        Self::encode(generation, after - consumed, consumed, line, Some(like))
     }
 
     fn line(&self, now: u64) -> Line {
@@ -405,7 +414,13 @@ impl Bucket {
     }
 
     /// A bucket with `level` in it, of which everything up to `consumed` is gone.
-    fn encode(generation: u64, level: Tokens, consumed: Tokens, line: Line) -> Self {
+    fn encode(
+        generation: u64,
+        level: Tokens,
+        consumed: Tokens,
+        line: Line,
+        like: Option<&Curve>,
+    ) -> Self {
         let (count, period) = line.rate.parts();
         // Different for each of so many rounds of epochs, so that a word does not come back.
         let base = ROOM + ((generation >> EPOCH_BITS) & (ROUNDS - 1));
@@ -415,7 +430,10 @@ impl Bucket {
             fraction -= 1;
         }
         let step = u64::from(count) << fraction;
-        let slope = ((u128::from(step) << SLOPE_BITS) / u128::from(period)) as u64;
+        let slope = match like {
+            Some(like) if (like.step, like.period) == (step, period) => like.slope,
+            _ => ((u128::from(step) << SLOPE_BITS) / u128::from(period)) as u64,
+        };
         let shift = PLACES - fraction;
         // The supply is rounded down and not what is consumed up, so that whoever stands in line is as
         // far from it as before, in units of any size: whole tokens.

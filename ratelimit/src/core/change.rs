@@ -31,14 +31,20 @@ impl Core {
                 // Somebody else was here before, for the same reason.
                 return;
             }
+            let supplied = control.curve.place_at(now);
+            let mut written = None;
             let mut word = self.word();
             let next = loop {
                 let bucket = Bucket { curve: control.curve, consumed: word.consumed() };
-                let next = bucket.change(change, now, generation);
+                let like = written.as_ref().unwrap_or(&control.curve);
+                let next = bucket.change(change, now, generation, supplied, like);
                 let next_word = Word::new(generation, next.consumed);
                 // No word names this slot: it is that of the last epoch but one, or of a round of
-                // this loop that failed.
-                self.slots[next_word.slot()].write(&next.curve);
+                // this loop that failed, which mostly wrote the same.
+                if written != Some(next.curve) {
+                    self.slots[next_word.slot()].write(&next.curve);
+                    written = Some(next.curve);
+                }
                 // ORDERING: Release publishes the slot to `word`. Acquire pairs with the Release in
                 // `exchange`: the next change, which writes to the slot that was read there, comes
                 // after those reads.
