@@ -228,7 +228,7 @@ impl Core {
             // Who loses an exchange to another like him has company, who gets further while this
             // one stands aside. A change is over.
             if Word(is).same_epoch(word) {
-                spin(32);
+                spin(64);
             }
             Word(is)
         })

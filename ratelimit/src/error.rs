@@ -1,6 +1,6 @@
 //! One error per operation, the same for threads and tasks.
 
-use crate::state::Curve;
+use crate::state::{Curve, supply_time};
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
@@ -133,9 +133,9 @@ impl Denied {
         let nanos = match (missing, step) {
             (0, _) => 0,
             (_, 0) => return None,
-            _ => (u128::from(missing) * u128::from(period)).div_ceil(step.into()),
+            _ => supply_time(missing, step, period)?,
         };
-        let at = u64::try_from(nanos).ok()?.checked_add(start)?;
+        let at = nanos.checked_add(start)?;
         Some(Duration::from_nanos(at.saturating_sub(now)))
     }
 

@@ -85,6 +85,16 @@ pub(crate) struct Supply {
     pub(crate) ceil: u64,
 }
 
+/// After how many nanoseconds `units` are supplied, `step` in a period; `None` if that is beyond all
+/// clocks. A step is not 0.
+pub(crate) fn supply_time(units: u64, step: u64, period: u64) -> Option<u64> {
+    // Mostly this fits, and dividing 128 bits takes several times as long.
+    match units.checked_mul(period) {
+        Some(product) => Some(product.div_ceil(step)),
+        None => u64::try_from((u128::from(units) * u128::from(period)).div_ceil(step.into())).ok(),
+    }
+}
+
 /// Makes the compiler branch where it would compute both sides.
 #[cold]
 #[inline(never)]
@@ -224,8 +234,7 @@ impl Curve {
         if self.step == 0 {
             return None;
         }
-        let nanos = (u128::from(missing) * u128::from(self.period)).div_ceil(self.step.into());
-        u64::try_from(nanos).ok()?.checked_add(self.start)
+        supply_time(missing, self.step, self.period)?.checked_add(self.start)
     }
 
     /// The furthest that can be promised. What is above is for the difference that a change makes:

@@ -66,9 +66,11 @@ impl Core {
             let furthest =
                 Mark::of(Word::new(generation, 0), furthest.min(Curve::FURTHEST)).shared();
             self.hot.last.store(furthest.0, Ordering::Relaxed);
-            // ORDERING: Relaxed: a hint.
-            let unlimited = next.curve.flags & INFINITE != 0;
-            self.unlimited.0.store(unlimited, Ordering::Relaxed);
+            if (next.curve.flags ^ control.curve.flags) & INFINITE != 0 {
+                let unlimited = next.curve.flags & INFINITE != 0;
+                // ORDERING: Relaxed: a hint.
+                self.unlimited.0.store(unlimited, Ordering::Relaxed);
+            }
             control.curve = next.curve;
             control.generation = generation;
             control.seen = now;

@@ -93,20 +93,24 @@ impl Core {
         loop {
             let (word, curve) = self.whole();
             let to = curve.unit(place);
-            // A change may have moved the moment of what was not there at once.
-            let at = if at_once { at } else { curve.when(to) };
+            let Ok(supply) = curve.supply(now) else {
+                self.change(Change::Renew, now);
+                continue;
+            };
+            // A change may have moved the moment of what was not there at once. What is not supplied
+            // yet has its moment to come.
+            let over = match at_once {
+                true => at.is_some_and(|at| at < now),
+                false => to <= supply.floor && curve.when(to).is_some_and(|at| at < now),
+            };
             // What was there at once may lie below the brim by now, if tokens were added since.
             let stale = at_once && !before.same_epoch(word);
-            if n == 0 || stale || at.is_some_and(|at| at < now) {
+            if n == 0 || stale || over {
                 if self.still(word) {
                     return 0;
                 }
                 continue;
             }
-            let Ok(supply) = curve.supply(now) else {
-                self.change(Change::Renew, now);
-                continue;
-            };
             // ORDERING: Relaxed: not too low, by the Acquire of the word before it.
             let last = Mark(self.hot.last.load(Ordering::Relaxed));
             if !last.same_epoch(word) {
