@@ -1,23 +1,23 @@
 //! The wait for tokens: one value, `.wait()`ed by a thread or `.await`ed by a task.
 
+use crate::alarm::Alarm;
 use crate::clock::{Monotonic, Timer, Timestamp};
 use crate::core::{Due, Promise};
 use crate::error::AcquireError;
 use crate::limiter::RateLimiter;
+#[cfg(feature = "sync")]
+use crate::parker::{Step, drive};
 use crate::primitives::Arc;
 use crate::waiters::Ticket;
 use std::fmt;
-use std::future::Future;
 use std::ops::Deref;
-use std::pin::Pin;
-#[cfg(feature = "async")]
-use std::task::Poll;
-use std::task::{Context, Waker};
+use std::task::Waker;
 use std::time::Duration;
-#[cfg(feature = "sync")]
-use {
-    crate::parker::{Step, drive},
-    crate::primitives::Deadline,
+#[cfg(feature = "async")]
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
 };
 
 /// A wait for tokens, made by [`acquire`](RateLimiter::acquire) and
@@ -58,8 +58,7 @@ struct Turn<Z> {
     since: u64,
     /// Where a change of the limiter finds it.
     ticket: Option<Ticket>,
-    /// When it sleeps until then.
-    alarm: Option<(u64, Z)>,
+    alarm: Alarm<Z>,
 }
 
 /// What one poll finds.
@@ -105,7 +104,7 @@ where
                     return Polled::Ready(Ok(Duration::ZERO));
                 }
                 Ok(promise) => {
-                    place.insert(Turn { promise, since: now, ticket: None, alarm: None })
+                    place.insert(Turn { promise, since: now, ticket: None, alarm: Alarm::unset() })
                 }
                 Err(error) => {
                     self.limiter = None;
@@ -129,24 +128,12 @@ where
     }
 
     /// Sees to it that `waker` is called at `at`; `true` if that has come meanwhile.
+    #[cfg(feature = "async")]
     fn poll_alarm(&mut self, at: Option<u64>, waker: &Waker) -> bool {
-        let (Some(limiter), Some(turn)) = (self.limiter.as_deref(), &mut self.turn) else {
-            return true;
-        };
-        let Some(at) = at else {
-            turn.alarm = None;
-            return false;
-        };
-        if turn.alarm.as_ref().is_none_or(|(set, _)| *set != at) {
-            turn.alarm = Some((at, limiter.clock.sleep_until(Timestamp::from_nanos(at))));
+        match (self.limiter.as_deref(), &mut self.turn) {
+            (Some(limiter), Some(turn)) => turn.alarm.poll(&limiter.clock, at, waker),
+            _ => true,
         }
-        let Some((_, sleep)) = &mut turn.alarm else { return false };
-        let rung = Pin::new(sleep).poll(&mut Context::from_waker(waker)).is_ready();
-        if rung {
-            // A sleep is not polled after it was ready; one that came early is followed by another.
-            turn.alarm = None;
-        }
-        rung
     }
 
     fn leave(&mut self) {
@@ -174,25 +161,13 @@ where
         loop {
             let outcome = drive(None, |waker| match self.poll_turn(waker) {
                 Polled::Ready(outcome) => Step::Ready(outcome),
-                Polled::Until(at) => self.step(at, waker),
+                Polled::Until(at) => match (self.limiter.as_deref(), &mut self.turn) {
+                    (Some(limiter), Some(turn)) => turn.alarm.step(&limiter.clock, at, waker),
+                    _ => unreachable!("who has to wait has a turn"),
+                },
             });
             if let Some(outcome) = outcome {
                 return outcome;
-            }
-        }
-    }
-
-    fn step(&mut self, at: Option<u64>, waker: &Waker) -> Step<Result<Duration, AcquireError>> {
-        let clock = self.limiter.as_deref().map(|limiter| &limiter.clock);
-        match at.and_then(|at| clock?.instant(Timestamp::from_nanos(at))) {
-            Some(instant) => Step::Until(Deadline::at(instant)),
-            None => {
-                // A clock that does not follow real time wakes this thread as it does a task. If it
-                // has rung by now, the thread looks again at once.
-                if self.poll_alarm(at, waker) {
-                    waker.wake_by_ref();
-                }
-                Step::Queued { spin: false }
             }
         }
     }

@@ -1,12 +1,22 @@
 //! Time is an argument: where it comes from, and how to wait for it.
 
+mod cached;
 mod manual;
 mod monotonic;
 mod real;
+#[cfg(feature = "async")]
+mod tokio;
+#[cfg(feature = "quanta")]
+mod tsc;
 
+#[cfg(feature = "async")]
+pub use self::tokio::{Tokio, TokioSleep};
+pub use cached::Cached;
 pub use manual::{Manual, ManualSleep};
 pub use monotonic::Monotonic;
 pub use real::RealSleep;
+#[cfg(feature = "quanta")]
+pub use tsc::Tsc;
 
 use std::future::Future;
 use std::ops::Add;

@@ -7,6 +7,7 @@
 )]
 
 mod acquire;
+mod alarm;
 pub mod clock;
 mod core;
 #[cfg(all(feature = "sync", not(all(test, lockgate_loom))))]
@@ -18,6 +19,7 @@ mod parker;
 mod primitives;
 mod quota;
 mod reservation;
+mod sometimes;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -29,4 +31,5 @@ pub use error::{AcquireError, DebtError, Denied, DeniedReason, QuotaError, Token
 pub use limiter::RateLimiter;
 pub use quota::{Quota, Rate};
 pub use reservation::Reservation;
+pub use sometimes::Sometimes;
 pub use state::Inherit;

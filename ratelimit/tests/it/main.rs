@@ -13,5 +13,6 @@ mod go_parity;
 mod laws;
 mod reconfigure;
 mod regressions;
+mod sometimes;
 mod support;
 mod waiting;
