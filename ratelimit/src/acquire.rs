@@ -115,7 +115,7 @@ where
         let due = limiter.core.look_after(&turn.promise, &mut turn.ticket, now, latest, waker);
         let outcome = match due {
             Due::At(at) => return Polled::Until(at),
-            Due::Now => Ok(Duration::from_nanos(now.saturating_sub(turn.since))),
+            Due::Now(_) => Ok(Duration::from_nanos(now.saturating_sub(turn.since))),
             Due::Never(error) => {
                 // CANCEL: it has left the line, and gives back what it can.
                 limiter.core.cancel(turn.promise, now);

@@ -94,7 +94,8 @@ pub(crate) struct Promise {
 /// How it stands with a promise.
 #[derive(Debug)]
 pub(crate) enum Due {
-    Now,
+    /// Since this moment.
+    Now(u64),
     /// The waker will be called if this changes. `None`: there is no such moment, as things are.
     At(Option<u64>),
     Never(AcquireError),

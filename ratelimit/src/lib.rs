@@ -19,6 +19,7 @@ mod parker;
 mod primitives;
 mod quota;
 mod reservation;
+mod several;
 mod sometimes;
 mod state;
 #[cfg(test)]
@@ -31,5 +32,6 @@ pub use error::{AcquireError, DebtError, Denied, DeniedReason, QuotaError, Token
 pub use limiter::RateLimiter;
 pub use quota::{Quota, Rate};
 pub use reservation::Reservation;
+pub use several::{AcquireAll, acquire_all, acquire_all_owned, try_acquire_all};
 pub use sometimes::Sometimes;
 pub use state::Inherit;

@@ -99,8 +99,8 @@ impl Core {
                 true => promise.at,
                 false => curve.when(curve.unit(promise.place)),
             };
-            let over = if at.is_some_and(|at| at <= now) {
-                Some(Due::Now)
+            let over = if let Some(at) = at.filter(|at| *at <= now) {
+                Some(Due::Now(at))
             } else if curve.flags & CLOSED != 0 {
                 Some(Due::Never(AcquireError::Closed))
             } else if latest.is_some_and(|latest| at.is_none_or(|at| at > latest)) {

@@ -3,7 +3,7 @@
 use super::{Core, Judged, Promise};
 use crate::error::{AcquireError, DebtError};
 use crate::primitives::atomic::Ordering;
-use crate::state::{Change, Curve, INFINITE, Mark, Taken, Word};
+use crate::state::{Change, Curve, INFINITE, Mark, Taken, Word, tokens};
 use std::time::Duration;
 
 impl Core {
@@ -54,6 +54,66 @@ impl Core {
                 return Ok(Promise { place: curve.place(to), n, at_once: false, before, at });
             }
         }
+    }
+
+    /// P2 for a moment to come: takes `n` that are there at `moment`, or later, as if they were asked
+    /// for then. What goes over the brim by then is gone for everybody, so it had better be soon.
+    pub(crate) fn reserve_at(
+        &self,
+        n: u32,
+        moment: u64,
+        latest: Option<u64>,
+        now: u64,
+    ) -> Result<Promise, AcquireError> {
+        loop {
+            let (word, curve) = self.whole();
+            match self.judge(&curve, word, n, now) {
+                Judged::Free if self.still(word) => return Ok(Promise::nothing(now)),
+                Judged::Refused(denied) if self.still(word) => return Err(denied.into()),
+                Judged::Renew => {
+                    self.change(Change::Renew, now);
+                    continue;
+                }
+                Judged::Free | Judged::Refused(_) => continue,
+                Judged::Taken(_) => {}
+            }
+            // Beyond this stretch there is nobody to ask; the next one is asked when it has come.
+            let Ok(glance) = curve.glance(moment) else {
+                return self.reserve(n, latest, now);
+            };
+            let to = match curve.take(word.consumed(), glance, n) {
+                Taken::Now { to } | Taken::Later { to } => to,
+            };
+            let at = curve.when(to).map(|at| at.max(moment));
+            let too_late = latest.is_some_and(|latest| at.is_none_or(|at| at > latest));
+            if too_late || !Curve::holds(to) {
+                if self.still(word) {
+                    let wait = at.map(|at| Duration::from_nanos(at.saturating_sub(now)));
+                    return Err(AcquireError::TooLong { wait });
+                }
+                continue;
+            }
+            if let Some(before) = self.promise(word, to) {
+                if self.exchange(word, to).is_ok() {
+                    return Ok(Promise { place: curve.place(to), n, at_once: false, before, at });
+                }
+            }
+        }
+    }
+
+    /// Whether tokens that were promised would, by `moment`, have gone over the brim: then whoever
+    /// still used them would use what is no longer there.
+    ///
+    /// A few units are let pass, which are as many nanoseconds of supply: moments of several limiters
+    /// are rounded each for itself, and would never be the same.
+    pub(crate) fn is_stale(&self, promise: &Promise, moment: u64) -> bool {
+        if promise.n == 0 {
+            return false;
+        }
+        let (_, curve) = self.whole_now();
+        let slack = curve.place(4) - curve.place(0);
+        let lowest = curve.place_at(moment) - tokens(curve.burst) - slack;
+        lowest > promise.place - tokens(promise.n)
     }
 
     /// P2.1: raises the mark, before there is the promise. Gives what it may go back to if the

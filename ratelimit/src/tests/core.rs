@@ -39,7 +39,7 @@ fn without_a_limit_everybody_in_line_is_served() {
     assert_eq!(core.cancel(middle, 0), 4);
     core.reconfigure(|quota| Quota { rate: Rate::INF, ..quota }, Inherit::AsIs, 1);
     let due = core.look_after(&last, &mut None, 1, None, Waker::noop());
-    assert!(matches!(due, Due::Now), "{due:?}");
+    assert!(matches!(due, Due::Now(_)), "{due:?}");
 }
 
 /// A pause holds where there is no limit too, and whoever waits for its end is told when it moves.
@@ -57,7 +57,7 @@ fn a_pause_holds_without_a_limit() {
     core.change(Change::Pause { until: 200 }, 50);
     let look = |now| core.look_after(&promise, &mut None, now, None, Waker::noop());
     assert!(matches!(look(150), Due::At(Some(200))));
-    assert!(matches!(look(200), Due::Now));
+    assert!(matches!(look(200), Due::Now(_)));
     assert_eq!(core.cancel(promise, 150), 0);
     assert!(take(&core, u32::MAX, 200));
     assert_eq!(core.try_up_to(7, 200), 7);

@@ -128,7 +128,7 @@ impl World {
                 self.core.look_after(&held.promise, &mut ticket, self.clock, None, Waker::noop());
             self.core.leave(&mut ticket);
             held.at = match due {
-                Due::Now => Some(self.clock),
+                Due::Now(_) => Some(self.clock),
                 Due::At(at) => at,
                 Due::Never(error) => panic!("{error}"),
             };

@@ -13,6 +13,7 @@ mod go_parity;
 mod laws;
 mod reconfigure;
 mod regressions;
+mod several;
 mod sometimes;
 mod support;
 mod waiting;
