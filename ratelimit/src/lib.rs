@@ -24,6 +24,8 @@ mod sometimes;
 mod state;
 #[cfg(test)]
 mod tests;
+#[cfg(any(feature = "sync", feature = "async"))]
+mod throttle;
 mod timer;
 mod waiters;
 
@@ -35,3 +37,9 @@ pub use reservation::Reservation;
 pub use several::{AcquireAll, acquire_all, acquire_all_owned, try_acquire_all};
 pub use sometimes::Sometimes;
 pub use state::Inherit;
+#[cfg(feature = "sync")]
+pub use throttle::ThrottledIter;
+#[cfg(feature = "async")]
+pub use throttle::ThrottledStream;
+#[cfg(any(feature = "sync", feature = "async"))]
+pub use throttle::{OneEach, Refused};

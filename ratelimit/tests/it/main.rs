@@ -16,4 +16,5 @@ mod regressions;
 mod several;
 mod sometimes;
 mod support;
+mod throttle;
 mod waiting;
