@@ -7,6 +7,7 @@
 mod auto_traits;
 mod both_worlds;
 mod cancellation;
+mod clocks;
 mod envelope;
 mod errors;
 mod go_parity;
