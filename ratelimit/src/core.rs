@@ -73,7 +73,7 @@ struct Slot {
 pub(crate) struct Promise {
     /// Where supply has to be for them.
     place: Tokens,
-    /// None, where nothing is counted.
+    /// None, where nothing is counted. A wait for the end of a pause may be all there is to it.
     n: u32,
     /// They were there when they were promised.
     at_once: bool,
@@ -297,14 +297,17 @@ impl Core {
     pub(crate) fn try_up_to(&self, n: u32, now: u64) -> u32 {
         loop {
             let (word, curve) = self.whole();
-            if n == 0 || curve.flags & INFINITE != 0 {
-                return n;
+            if n == 0 {
+                return 0;
             }
             if curve.flags & CLOSED != 0 || (curve.flags & PAUSED != 0 && now < curve.start) {
                 if self.still(word) {
                     return 0;
                 }
                 continue;
+            }
+            if curve.flags & INFINITE != 0 {
+                return n;
             }
             let Ok(supply) = curve.supply(now) else {
                 self.change(Change::Renew, now);
@@ -370,8 +373,14 @@ impl Core {
     }
 
     fn judge(&self, curve: &Curve, word: Word, n: u32, now: u64) -> Judged {
-        if n == 0 || curve.flags & INFINITE != 0 {
+        if n == 0 {
             return Judged::Free;
+        }
+        if curve.flags & INFINITE != 0 {
+            return match curve.flags & PAUSED != 0 && now < curve.start {
+                true => Judged::Taken(Taken::Later { to: curve.base }),
+                false => Judged::Free,
+            };
         }
         if curve.flags & CLOSED != 0 {
             return Judged::Refused(Denied::never(DeniedReason::Closed));

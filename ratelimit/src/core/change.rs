@@ -79,9 +79,9 @@ impl Core {
             let mut control = self.cold.control.lock();
             let _: Option<()> = control.waiters.leave_settled(ticket);
             let curve = &control.curve;
-            let at = match promise.n {
-                0 => promise.at,
-                _ => curve.when(curve.unit(promise.place)),
+            let at = match promise.at_once {
+                true => promise.at,
+                false => curve.when(curve.unit(promise.place)),
             };
             let over = if at.is_some_and(|at| at <= now) {
                 Some(Due::Now)

@@ -46,6 +46,8 @@ impl Core {
                 }
                 continue;
             }
+            // Without a limit, it is only the end of a pause that is waited for.
+            let n = if curve.flags & INFINITE != 0 { 0 } else { n };
             if self.promise(word, to) && self.exchange(word, to).is_ok() {
                 return Ok(Promise { place: curve.place(to), n, at_once: false, at });
             }
