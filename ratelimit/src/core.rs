@@ -164,6 +164,8 @@ const fn shape(curve: &Curve) -> u64 {
 
 /// The flags within a [`shape`].
 const FLAGS: u64 = 0xff << 40;
+/// Neither a limit nor a pause: no clock is asked.
+const UNLIMITED: u64 = (INFINITE as u64) << 40;
 
 impl Core {
     pub(crate) fn new(quota: Quota, now: u64) -> Self {
@@ -213,6 +215,9 @@ impl Core {
         let mut shape = self.slots[word.slot()].shape();
         // The flags are 0 and the burst is the low half.
         if n == 0 || shape & FLAGS != 0 || n > shape as u32 {
+            if n == 0 || (shape & FLAGS == UNLIMITED && self.still(word)) {
+                return Ok(());
+            }
             return self.try_acquire_slow(n, clock).map(drop);
         }
         let now = clock();

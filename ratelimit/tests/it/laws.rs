@@ -1,7 +1,7 @@
 //! What holds whoever asks: the rules of the bucket, without waiting.
 
 use crate::support::{at_ms, limiter, ms, quota, secs, take_all};
-use lockgate_ratelimit::clock::Timestamp;
+use lockgate_ratelimit::clock::{Clock, Timestamp};
 use lockgate_ratelimit::{DeniedReason, Quota, Rate, RateLimiter};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,7 +30,28 @@ fn a_request_for_nothing_always_succeeds() {
     assert!(limiter.try_acquire(0).is_ok());
 }
 
-/// And no clock is read for it.
+#[test]
+fn without_a_limit_no_clock_is_read() {
+    struct Counted(AtomicU64);
+    impl Clock for Counted {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_nanos(self.0.fetch_add(1, Ordering::Relaxed))
+        }
+    }
+    let limiter = RateLimiter::with_clock(Quota::INF, Counted(AtomicU64::new(0)));
+    let reads = || limiter.clock().0.load(Ordering::Relaxed);
+    let before = reads();
+    for n in [0, 1, u32::MAX] {
+        assert!(limiter.try_acquire(n).is_ok());
+    }
+    assert_eq!(reads(), before);
+    limiter.set_rate(Rate::per_second(1));
+    let before = reads();
+    assert!(limiter.try_acquire(0).is_ok());
+    assert_eq!(reads(), before);
+    assert!(limiter.try_acquire(1).is_err(), "a burst of 0");
+}
+
 #[test]
 fn without_a_limit_everything_is_granted() {
     let (limiter, _) = limiter(Quota::INF);
