@@ -145,17 +145,18 @@ impl Core {
             }
             // ORDERING: Relaxed, as in `cancel`.
             let last = Word(self.cold.last.load(Ordering::Relaxed));
-            let supply = curve.supply(now);
-            let nobody_waits = match supply {
-                Ok(supply) => last.same_epoch(word) && last.consumed() <= supply.floor,
-                Err(Renew) => false,
-            };
-            let (Ok(supply), true) = (supply, nobody_waits) else {
-                return self.change(Change::Refund(n), now);
-            };
             let consumed = word.consumed();
             let back = curve.units(n.min(curve.burst));
-            let left = curve.brim(consumed.saturating_sub(back), supply);
+            // Not below the place of one who may still look: he would wait again if what is there
+            // were set to less.
+            let left = match curve.supply(now) {
+                Ok(supply) if last.same_epoch(word) && last.consumed() <= supply.floor => {
+                    let left = curve.brim(consumed.saturating_sub(back), supply);
+                    Some(left).filter(|left| last.consumed() <= *left)
+                }
+                Ok(_) | Err(Renew) => None,
+            };
+            let Some(left) = left else { return self.change(Change::Refund(n), now) };
             if left >= consumed || self.exchange(word, left).is_ok() {
                 return;
             }

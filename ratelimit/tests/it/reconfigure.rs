@@ -237,6 +237,7 @@ mod waits {
         closing_fails_those_whose_tokens_are_not_there,
         a_smaller_burst_leaves_those_who_wait_in_line,
         a_reset_serves_those_who_wait_first,
+        a_refund_takes_nothing_from_those_whose_turn_has_come,
         a_debt_makes_nobody_wait_longer_who_waited_before,
     ];
 
@@ -390,6 +391,19 @@ mod waits {
         limiter.replace(Quota::per_second(7), Inherit::Reset);
         assert_eq!(W::outcome(waiting), Ok(ms(0)));
         assert_eq!(limiter.tokens(), 4.0);
+    }
+
+    /// Whoever waits for the end of a pause, or has not looked since his turn came, is served before
+    /// what is there is set to less.
+    fn a_refund_takes_nothing_from_those_whose_turn_has_come<W: World>() {
+        let (limiter, clock) = limiter(Quota::new(Rate::ZERO, 5));
+        limiter.pause_until(at_ms(100));
+        let waiting = W::queue(&limiter, limiter.acquire_owned(2));
+        limiter.refund(2);
+        limiter.set_tokens(1).unwrap();
+        clock.set(at_ms(100));
+        assert_eq!(W::outcome(waiting), Ok(ms(100)));
+        assert_eq!(limiter.tokens(), 1.0);
     }
 
     fn a_debt_makes_nobody_wait_longer_who_waited_before<W: World>() {
