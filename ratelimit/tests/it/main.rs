@@ -11,6 +11,7 @@ mod envelope;
 mod errors;
 mod go_parity;
 mod laws;
+mod model;
 mod reconfigure;
 mod regressions;
 mod support;
