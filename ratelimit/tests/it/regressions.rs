@@ -344,6 +344,7 @@ fn there_is_no_edge_at_which_two_windows_meet() {
             granted.extend(std::iter::repeat_n(now, take_all(&limiter) as usize));
         }
     }
+    assert!(granted.len() > 900, "{}", granted.len());
     for window in granted.windows(105) {
         assert!(window[104] - window[0] > 15, "105 at {window:?}");
     }
