@@ -29,6 +29,8 @@ enum Op {
     Drop(usize),
     Pass(u64),
     Back(u64),
+    /// Two who have read the clock late: one changes the rate, the other asks.
+    Late(u64, u32),
     Rate(u32),
     Stop,
     Burst(u32),
@@ -44,6 +46,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (0_usize..16).prop_map(Op::Drop),
         6 => (1_u64..60).prop_map(Op::Pass),
         1 => (1_u64..60).prop_map(Op::Back),
+        2 => (1_u64..60, 1..=TOKENS).prop_map(|(by, tokens)| Op::Late(by, tokens)),
         2 => (1..=TOKENS).prop_map(Op::Rate),
         1 => Just(Op::Stop),
         1 => (1..=BURST).prop_map(Op::Burst),
@@ -97,6 +100,13 @@ impl Run {
                 }
             }
             Op::Back(by) => self.clock.set(Timestamp::from_nanos(self.now().saturating_sub(by))),
+            Op::Late(by, tokens) => {
+                let now = self.now();
+                self.clock.set(Timestamp::from_nanos(now.saturating_sub(by)));
+                self.limiter.set_rate(rate(tokens));
+                self.op(Op::Try(1));
+                self.clock.set(Timestamp::from_nanos(now));
+            }
             Op::Rate(tokens) => self.limiter.set_rate(rate(tokens)),
             Op::Stop => self.limiter.set_rate(Rate::ZERO),
             Op::Burst(burst) => self.limiter.set_burst(burst),
