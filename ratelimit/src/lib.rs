@@ -70,8 +70,10 @@
 //! * **Giving back.** [`refund`](RateLimiter::refund) and [`set_tokens`](RateLimiter::set_tokens) put
 //!   tokens in, for those who wait first. They are the only ways to more than burst + rate · Δ.
 //! * **Clocks.** Time comes from a [`Clock`](clock::Clock): [`Monotonic`](clock::Monotonic) by default,
-//!   [`Manual`](clock::Manual) in tests, or one of your own. One that stands still, is read late or
-//!   steps back grants less, never more. A bucket that ran over is counted to the unit (two nanoseconds
+//!   [`Manual`](clock::Manual) in tests, or one of your own. By its
+//!   readings there is never more than burst + rate · Δ, also when it stands still or steps back; where
+//!   they lie behind the real time by up to L (a thread was interrupted, the clock is cached), by that
+//!   there may be what L supplies more, once. A bucket that ran over is counted to the unit (two nanoseconds
 //!   of supply; 2⁻³² of a token where one takes longer than four seconds), rounded against who asks:
 //!   taken one by one while the clock stands still, its last token may be late by that.
 //! * **Waiting** for real time uses the timer of the tokio runtime where one is current, else one

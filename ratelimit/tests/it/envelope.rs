@@ -1,5 +1,5 @@
 //! Never more than burst + rate · Δ in any stretch of time, by the highest burst and rate that there
-//! were, through everything but `refund` and its kin, whose purpose is to grant more.
+//! were, and what is supplied in the time by which the clock is read late, through everything but `refund` and its kin, whose purpose is to grant more.
 #![cfg(feature = "async")]
 
 use crate::support::tasks::Task;
@@ -60,6 +60,9 @@ struct Run {
     waiting: Vec<(Task<Wait>, u32)>,
     /// Real time goes on where the clock steps back.
     real: u64,
+    /// How far behind it the clock was read at most, and put right again. What is granted then is
+    /// granted later than the clock says.
+    behind: u64,
     granted: Vec<(u64, u32)>,
 }
 
@@ -67,7 +70,7 @@ impl Run {
     fn new() -> Self {
         let (limiter, clock) = limiter(Quota::new(rate(TOKENS), BURST));
         clock.set(Timestamp::from_nanos(1_000));
-        Self { limiter, clock, waiting: Vec::new(), real: 0, granted: Vec::new() }
+        Self { limiter, clock, waiting: Vec::new(), real: 0, behind: 0, granted: Vec::new() }
     }
 
     fn now(&self) -> u64 {
@@ -102,6 +105,7 @@ impl Run {
             Op::Back(by) => self.clock.set(Timestamp::from_nanos(self.now().saturating_sub(by))),
             Op::Late(by, tokens) => {
                 let now = self.now();
+                self.behind = self.behind.max(by);
                 self.clock.set(Timestamp::from_nanos(now.saturating_sub(by)));
                 self.limiter.set_rate(rate(tokens));
                 self.op(Op::Try(1));
@@ -149,11 +153,12 @@ proptest! {
         run.op(Op::Pass(4_000));
         prop_assert!(run.waiting.is_empty(), "somebody is left in line");
 
+        let late = LATE + run.behind;
         for (index, (from, _)) in run.granted.iter().enumerate() {
             let mut sum = 0;
             for (to, n) in &run.granted[index..] {
                 sum += u64::from(*n);
-                let most = u64::from(BURST) * PERIOD + u64::from(TOKENS) * (to - from + LATE);
+                let most = u64::from(BURST) * PERIOD + u64::from(TOKENS) * (to - from + late);
                 prop_assert!(
                     sum * PERIOD <= most,
                     "{sum} from {from} to {to} of {:?}",
