@@ -81,7 +81,7 @@ struct Slot {
 pub(crate) struct Promise {
     /// Where supply has to be for them.
     place: Tokens,
-    /// None, where nothing is counted.
+    /// None, where nothing is counted. A wait for the end of a pause may be all there is to it.
     n: u32,
     /// They were there when they were promised.
     at_once: bool,

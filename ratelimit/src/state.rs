@@ -78,11 +78,10 @@ pub(crate) struct Glance {
     elapsed: u64,
 }
 
-/// What is supplied by a moment: exactly between the two, and both if they are equal.
+/// What is supplied by a moment, in whole units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Supply {
     pub(crate) floor: u64,
-    pub(crate) ceil: u64,
 }
 
 /// After how many nanoseconds `units` are supplied, `step` in a period; `None` if that is beyond all
@@ -139,21 +138,14 @@ impl Curve {
     pub(crate) fn exact(&self, Glance { low, elapsed }: Glance) -> Supply {
         // What is left over, less than two periods, so it does not matter that the products wrap.
         let units = low.wrapping_sub(self.base);
-        let mut rest =
-            elapsed.wrapping_mul(self.step).wrapping_sub(units.wrapping_mul(self.period));
+        let rest = elapsed.wrapping_mul(self.step).wrapping_sub(units.wrapping_mul(self.period));
         let mut floor = low;
         // Branches that are foretold, rather than steps that the exchange of the word waits for.
         if rest >= self.period {
             rarely();
-            rest -= self.period;
             floor += 1;
         }
-        let mut ceil = floor + 1;
-        if rest == 0 {
-            rarely();
-            ceil = floor;
-        }
-        Supply { floor, ceil }
+        Supply { floor }
     }
 
     /// Whether it has to be renewed at `now`: its pause is over, or it is too long.
@@ -188,8 +180,10 @@ impl Curve {
         }
         let supply = self.exact(glance);
         if full <= supply.floor {
-            // What went over the brim is gone: rounded up, so that nothing is minted.
-            return Taken::Now { to: supply.ceil - self.units(self.burst) + self.units(n) };
+            // What went over the brim is gone. Rounded down, as all that is supplied, so that a full
+            // bucket has its whole burst, taken at once or one by one: what is taken next may be a
+            // unit early.
+            return Taken::Now { to: supply.floor - self.units(self.burst) + self.units(n) };
         }
         if to <= supply.floor { Taken::Now { to } } else { Taken::Later { to } }
     }
@@ -198,7 +192,7 @@ impl Curve {
     #[inline]
     pub(crate) fn brim(&self, consumed: u64, supply: Supply) -> u64 {
         let burst = self.units(self.burst);
-        if consumed + burst <= supply.floor { supply.ceil - burst } else { consumed }
+        consumed.max(supply.floor.saturating_sub(burst))
     }
 
     /// Whole tokens in the bucket.

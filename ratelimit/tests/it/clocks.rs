@@ -41,10 +41,11 @@ fn a_wait_by_a_cached_clock_sleeps_until_it_is_refreshed() {
 fn threads_wait_by_every_clock_that_follows_real_time() {
     fn run<C: Timer>(clock: C) {
         let limiter = RateLimiter::with_clock(Quota::per_second(1000).burst(1), clock);
+        let start = limiter.clock().now();
         for _ in 0..3 {
             limiter.acquire(1).wait().unwrap();
         }
-        assert!(limiter.tokens() < 1.0);
+        assert!(limiter.clock().now() >= start + ms(2));
     }
     run(Monotonic::new());
     run(Cached::with_thread(ms(1)).unwrap());
@@ -71,7 +72,6 @@ mod tasks {
     use lockgate_ratelimit::clock::Tokio;
     use std::future::Future;
     use std::pin::pin;
-    use std::task::Poll;
 
     /// Polls until it is over, and says how often.
     async fn polls<F: Future>(future: F) -> (u32, F::Output) {
@@ -136,11 +136,5 @@ mod tasks {
                 limiter.acquire(1).await.unwrap();
             }
         });
-        let wait = limiter.acquire(1);
-        let polled = futures::executor::block_on(async {
-            let mut wait = pin!(wait);
-            std::future::poll_fn(|cx| Poll::Ready(wait.as_mut().poll(cx).is_pending())).await
-        });
-        assert!(polled || limiter.tokens() < 1.0);
     }
 }

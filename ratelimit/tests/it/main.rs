@@ -12,6 +12,7 @@ mod envelope;
 mod errors;
 mod go_parity;
 mod laws;
+mod model;
 mod reconfigure;
 mod regressions;
 mod several;
