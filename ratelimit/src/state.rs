@@ -178,13 +178,20 @@ impl Curve {
                 return Taken::Later { to };
             }
         }
-        let supply = self.exact(glance);
-        if full <= supply.floor {
+        self.take_exactly(consumed, self.exact(glance), n)
+    }
+
+    /// The same, where what is supplied is known.
+    #[inline]
+    pub(crate) fn take_exactly(&self, consumed: u64, supply: Supply, n: u32) -> Taken {
+        let burst = self.units(self.burst);
+        if consumed + burst <= supply.floor {
             // What went over the brim is gone. Rounded down, as all that is supplied, so that a full
             // bucket has its whole burst, taken at once or one by one: what is taken next may be a
             // unit early.
-            return Taken::Now { to: supply.floor - self.units(self.burst) + self.units(n) };
+            return Taken::Now { to: supply.floor - burst + self.units(n) };
         }
+        let to = consumed + self.units(n);
         if to <= supply.floor { Taken::Now { to } } else { Taken::Later { to } }
     }
 
@@ -339,11 +346,15 @@ impl Bucket {
     ///
     /// The place of what is supplied moves only where tokens are added or taken away, so that who
     /// was promised a place is served from what there is first.
-    ///
-    /// What takes long does not depend on what is consumed: `supplied`, which is
+    #[must_use]
+    pub(crate) fn change(&self, change: Change, now: u64, generation: u64) -> Self {
+        self.change_again(change, now, generation, self.curve.place_at(now), &self.curve)
+    }
+
+    /// The same, with what takes long and does not depend on what is consumed: `supplied`, which is
     /// [`Curve::place_at`] now, and the slope, which is that of `like` if its rate is the same.
     #[must_use]
-    pub(crate) fn change(
+    pub(crate) fn change_again(
         &self,
         change: Change,
         now: u64,

@@ -37,7 +37,7 @@ impl Core {
             let next = loop {
                 let bucket = Bucket { curve: control.curve, consumed: word.consumed() };
                 let like = written.as_ref().unwrap_or(&control.curve);
-                let next = bucket.change(change, now, generation, supplied, like);
+                let next = bucket.change_again(change, now, generation, supplied, like);
                 let next_word = Word::new(generation, next.consumed);
                 // No word names this slot: it is that of the last epoch but one, or of a round of
                 // this loop that failed, which mostly wrote the same.

@@ -129,7 +129,7 @@ where
         let Turn { hash, promise, ticket, .. } = turn;
         let outcome = match limiter.look_after(&self.key, *hash, promise, ticket, latest, waker) {
             Due::At(at) => return Polled::Until(at),
-            Due::Now => Ok(Duration::from_nanos(limiter.nanos().saturating_sub(turn.since))),
+            Due::Now(_) => Ok(Duration::from_nanos(limiter.nanos().saturating_sub(turn.since))),
             Due::Never(error) => {
                 // CANCEL: it has left the line, and gives back what it can.
                 limiter.cancel(&self.key, *hash, promise, ticket.take());

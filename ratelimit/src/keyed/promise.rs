@@ -59,8 +59,8 @@ impl<K> Shard<K> {
             false => self.curve_of(waiting.hash, waiting.key),
         };
         let at = curve.when(curve.unit(waiting.promise.place));
-        let over = if at.is_some_and(|at| at <= now) {
-            Some(Due::Now)
+        let over = if let Some(at) = at.filter(|at| *at <= now) {
+            Some(Due::Now(at))
         } else if curve.flags & CLOSED != 0 {
             Some(Due::Never(AcquireError::Closed))
         } else if waiting.latest.is_some_and(|latest| at.is_none_or(|at| at > latest)) {
@@ -71,7 +71,7 @@ impl<K> Shard<K> {
         };
         if let Some(over) = over {
             let left = ticket.take().map(|ticket| self.waiters.leave(ticket));
-            if matches!(over, Due::Now) {
+            if matches!(over, Due::Now(_)) {
                 self.pending -= 1;
             }
             return Looked::Over(over, left);

@@ -378,7 +378,7 @@ pub(super) fn judge<Q: ?Sized>(
     shared: bool,
 ) -> Judged {
     let Request { n, now, how, .. } = *request;
-    let to = match (curve.take(consumed, supply, n), how) {
+    let to = match (curve.take_exactly(consumed, supply, n), how) {
         (Taken::Now { .. }, How::Peek) => return Judged { to: None, asked: Asked::Granted },
         (Taken::Now { to }, _) => return Judged { to: Some(to), asked: Asked::Granted },
         (Taken::Later { to }, _) => to,
