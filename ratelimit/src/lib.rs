@@ -21,6 +21,10 @@ mod reservation;
 mod state;
 #[cfg(test)]
 mod tests;
+#[cfg(not(all(test, lockgate_loom)))]
+mod timer;
+#[cfg(all(test, lockgate_loom))]
+#[path = "tests/model_timer.rs"]
 mod timer;
 mod waiters;
 

@@ -57,9 +57,11 @@ impl Core {
             // has an epoch, and its reader has acquired the word of it or takes the lock.
             let last = Mark(self.cold.last.load(Ordering::Relaxed));
             let furthest = next.curve.unit(control.curve.place(last.reaches()));
-            let furthest =
-                Mark::of(Word::new(generation, 0), furthest.min(Curve::FURTHEST)).shared();
-            self.cold.last.store(furthest.0, Ordering::Relaxed);
+            let furthest = furthest.min(Curve::FURTHEST);
+            let mark = Mark::of(Word::new(generation, 0), furthest).shared();
+            // LOOM: a swap, because loom lets an exchange that has failed to see a store overwrite it.
+            // ORDERING: Relaxed, as above.
+            self.cold.last.swap(mark.0, Ordering::Relaxed);
             control.curve = next.curve;
             control.generation = generation;
             control.seen = now;
