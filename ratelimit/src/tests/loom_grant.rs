@@ -7,7 +7,7 @@ use crate::primitives::{Arc, Explore, explore, thread};
 /// Three ask for one each, and two are there: exactly two get one.
 #[test]
 fn attempts_get_what_is_there() {
-    explore(Explore::Preemptions(3), || {
+    explore(Explore::All, || {
         let core = Arc::new(core(10, 2, 0));
         let others = [(); 2].map(|()| {
             let core = Arc::clone(&core);

@@ -17,5 +17,5 @@ mod loom_promise;
 mod loom_wait;
 #[cfg(not(lockgate_loom))]
 mod state;
-#[cfg_attr(lockgate_loom, allow(dead_code, reason = "what only tests need"))]
+#[allow(dead_code, reason = "what only models or only tests need")]
 mod support;
