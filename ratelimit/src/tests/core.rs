@@ -72,3 +72,49 @@ fn no_clock_is_read_without_a_limit() {
     core.peek(1, clock).unwrap();
     Core::new(Quota::per_second(1), 0).try_acquire(0, clock).unwrap();
 }
+
+/// Go's rule for a line that is cancelled from its end: each gives back what nobody behind it waits
+/// for, and those who have left are nobody (`TestCancelMulti`).
+#[test]
+fn a_line_is_cancelled_from_its_end() {
+    let core = Core::new(Quota::every(Duration::from_nanos(100)).burst(4), 0);
+    assert!(take(&core, 4, 0));
+    let [first, _, last] = [3, 1, 1].map(|n| reserve(&core, n, 0));
+    assert_eq!((core.cancel(last, 100), core.cancel(first, 100)), (1, 2));
+    assert_eq!(reserve(&core, 3, 100).at, Some(500));
+    let [fifth, sixth] = [2, 2].map(|n| reserve(&core, n, 100));
+    assert_eq!((core.cancel(sixth, 100), core.cancel(fifth, 100)), (2, 2));
+    assert_eq!(reserve(&core, 1, 100).at, Some(600));
+}
+
+/// What was there at once lies below the brim after a refund: given back all the same, it would be
+/// promised again beside what took its place.
+#[test]
+fn what_was_there_at_once_is_not_given_back_from_below_the_brim() {
+    let core = Core::new(Quota::every(Duration::from_nanos(20)).burst(2), 0);
+    let first = reserve(&core, 1, 0);
+    core.refund(1, 0);
+    let second = reserve(&core, 2, 0);
+    assert_eq!(core.cancel(first, 0), 0);
+    // Two at 40, and two more not before 80.
+    let line = [2, 2].map(|n| reserve(&core, n, 0).at);
+    assert_eq!(line, [Some(40), Some(80)]);
+    assert_eq!(core.cancel(second, 0), 0);
+    // In the same moment, and with nothing changed, it is.
+    let core = Core::new(Quota::every(Duration::from_nanos(20)).burst(2), 0);
+    let first = reserve(&core, 1, 0);
+    assert_eq!((core.cancel(first, 0), core.try_up_to(9, 0)), (1, 2));
+}
+
+/// A change of units leaves the line as it is: whoever is cancelled after it gives back what he would
+/// have before, and who stands at the same mark still does.
+#[test]
+fn a_line_outlives_changes_of_its_units() {
+    let core = Core::new(Quota::every(Duration::from_nanos(7)).burst(4), 0);
+    assert!(take(&core, 4, 0));
+    let [first, second] = [3, 2].map(|n| reserve(&core, n, 0));
+    for (now, rate) in [(3, Rate::per(6, Duration::from_nanos(1))), (3, Rate::per_second(1))] {
+        core.reconfigure(|quota| Quota { rate, ..quota }, Inherit::AsIs, now);
+    }
+    assert_eq!((core.cancel(first, 3), core.cancel(second, 3)), (1, 2));
+}
