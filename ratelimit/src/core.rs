@@ -414,7 +414,8 @@ impl Core {
     }
 
     /// Whether nobody is registered, for tests.
-    #[cfg(all(test, lockgate_loom, feature = "async"))]
+    #[cfg(test)]
+    #[allow(dead_code, reason = "what only models ask")]
     pub(crate) fn nobody_waits(&self) -> bool {
         self.cold.control.lock().waiters.is_empty()
     }
