@@ -106,6 +106,9 @@ fn debts_at_the_horizon() {
         core.reconfigure(|quota| Quota { burst: 7, ..quota }, Inherit::AsIs, 0);
         let later = wait(&core, 1, 0);
         assert!((paid..=paid + 2 * period.div_ceil(count.into())).contains(&later), "{later}");
+        let level = core.tokens(0);
+        core.reconfigure(|quota| Quota { rate: Rate::per_second(1), ..quota }, Inherit::AsIs, 0);
+        assert!((core.tokens(0) / level - 1.0).abs() < 1e-9, "{level} {}", core.tokens(0));
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::clock::Manual;
 use crate::primitives::future::block_on;
 use crate::primitives::{Arc, Explore, explore, thread};
-use crate::{AcquireError, Quota, Rate, RateLimiter};
+use crate::{AcquireError, AcquireOwned, Quota, Rate, RateLimiter};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -103,8 +103,15 @@ fn dropped_wait_meets_a_change() {
     explore(Explore::All, || {
         let (limiter, clock) = empty();
         let mut wait = limiter.acquire_owned(1);
-        assert!(Pin::new(&mut wait).poll(&mut Context::from_waker(Waker::noop())).is_pending());
-        let dropper = thread::spawn(move || drop(wait));
+        let poll = |wait: &mut AcquireOwned<Manual>| {
+            let polled = Pin::new(wait).poll(&mut Context::from_waker(Waker::noop()));
+            assert!(polled.is_pending());
+        };
+        poll(&mut wait);
+        let dropper = thread::spawn(move || {
+            poll(&mut wait);
+            drop(wait);
+        });
         limiter.set_rate(Rate::every(2 * SECOND));
         dropper.join().unwrap();
         assert!(limiter.core.nobody_waits());
