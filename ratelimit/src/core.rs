@@ -430,6 +430,11 @@ enum Judged {
 }
 
 impl Promise {
+    #[cfg(test)]
+    pub(crate) const fn n(&self) -> u32 {
+        self.n
+    }
+
     const fn at_once(place: Tokens, n: u32, mark: Mark, now: u64) -> Self {
         Self { place, n, at_once: true, before: mark, at: Some(now) }
     }

@@ -1,7 +1,7 @@
 //! The core that several share, on one thread: what a defect that was found once looked like.
 
-use super::support::{reserve, take};
-use crate::core::{Core, Due};
+use super::support::{assert_envelope, core, reserve, take};
+use crate::core::{Core, Due, Promise};
 use crate::quota::{Quota, Rate};
 use crate::state::{Change, Inherit};
 use std::task::Waker;
@@ -117,4 +117,64 @@ fn a_line_outlives_changes_of_its_units() {
         core.reconfigure(|quota| Quota { rate, ..quota }, Inherit::AsIs, now);
     }
     assert_eq!((core.cancel(first, 3), core.cancel(second, 3)), (1, 2));
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Reserve(u32),
+    /// Which of those that stand.
+    Cancel(usize),
+}
+
+/// What stands after these steps, all at one moment, from an empty bucket.
+fn after(steps: &[Step], burst: u32, core: &Core) -> Vec<Promise> {
+    assert!(take(core, burst, 0));
+    let mut stand = Vec::new();
+    for step in steps {
+        match *step {
+            Step::Reserve(n) => stand.push(reserve(core, n, 0)),
+            Step::Cancel(index) => {
+                core.cancel(stand.remove(index), 0);
+            }
+        }
+    }
+    stand
+}
+
+fn search(steps: &mut Vec<Step>, stand: usize, burst: u32, depth: u32, seen: &mut u32) {
+    *seen += 1;
+    // What is wrong shows in what is promised afterwards, in pieces of some size.
+    for piece in 1..=burst {
+        let core = core(10, burst, 0);
+        let stand = after(steps, burst, &core);
+        let mut granted: Vec<_> = stand.iter().map(|it| (it.at.unwrap(), it.n())).collect();
+        granted.push((0, burst));
+        while granted.last().unwrap().0 < 10 * u64::from(burst) * 3 {
+            granted.push((reserve(&core, piece, 0).at.unwrap(), piece));
+        }
+        assert_envelope(&mut granted, 10, burst);
+    }
+    if depth == 0 {
+        return;
+    }
+    let reserves = (1..=burst).map(Step::Reserve);
+    for step in reserves.chain((0..stand).map(Step::Cancel)) {
+        let stand = match step {
+            Step::Reserve(_) => stand + 1,
+            Step::Cancel(_) => stand - 1,
+        };
+        steps.push(step);
+        search(steps, stand, burst, depth - 1, seen);
+        steps.pop();
+    }
+}
+
+/// All of them, one after the other.
+#[test]
+fn every_short_schedule_of_reserves_and_cancels() {
+    let mut seen = 0;
+    for (burst, depth) in [(2, 6), (3, 7)] {
+        search(&mut Vec::new(), 0, burst, depth, &mut seen);
+    }
+    assert!(seen > 50_000, "{seen}");
 }

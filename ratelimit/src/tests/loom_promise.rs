@@ -15,12 +15,11 @@ fn empty() -> Arc<Core> {
     core
 }
 
-/// Promises all that there is up to some moment, in pieces of three; every promise that stands
-/// counts.
-fn fill(core: &Core, stand: &mut Vec<(u64, u32)>) {
+/// Promises all that there is up to some moment, in equal pieces; every promise that stands counts.
+fn fill(core: &Core, stand: &mut Vec<(u64, u32)>, n: u32) {
     loop {
-        let at = reserve(core, 3, 0).at.unwrap();
-        stand.push((at, 3));
+        let at = reserve(core, n, 0).at.unwrap();
+        stand.push((at, n));
         if at > 25 * PERIOD {
             break;
         }
@@ -28,8 +27,8 @@ fn fill(core: &Core, stand: &mut Vec<(u64, u32)>) {
     assert_envelope(stand, PERIOD, BURST);
 }
 
-/// The first of two in line is cancelled while another promise is made: it is behind, and then less
-/// comes back, or it is not yet, and then it takes what came back.
+/// A promise is cancelled while another is made: that one is behind it, and then nothing comes back,
+/// or it is not yet, and then it takes what came back.
 #[test]
 fn cancel_meets_a_reservation() {
     explore(Explore::All, || {
@@ -37,12 +36,12 @@ fn cancel_meets_a_reservation() {
         let first = reserve(&core, 5, 0);
         let other = {
             let core = Arc::clone(&core);
-            thread::spawn(move || (reserve(&core, 2, 0).at.unwrap(), 2))
+            thread::spawn(move || reserve(&core, 5, 0).at.unwrap())
         };
         let back = core.cancel(first, 0);
-        let mut stand = vec![(0, BURST), other.join().unwrap()];
-        assert!(back == 5 || back == 3, "{back}");
-        fill(&core, &mut stand);
+        let at = other.join().unwrap();
+        assert!([(50, 5), (100, 0)].contains(&(at, back)), "{back} back, and one at {at}");
+        fill(&core, &mut vec![(0, BURST), (at, 5)], 3);
     });
 }
 
@@ -61,7 +60,7 @@ fn cancel_meets_cancel() {
         let back = core.cancel(last, 0) + other.join().unwrap();
         assert!(back == 5 || back == 3, "{back}");
         let mut stand = vec![(0, BURST), (stays.at.unwrap(), 4)];
-        fill(&core, &mut stand);
+        fill(&core, &mut stand, 3);
     });
 }
 
@@ -83,29 +82,31 @@ fn cancel_below_the_mark_meets_cancel() {
         core.cancel(first, 0);
         other.join().unwrap();
         let mut stand = vec![(0, BURST), (stays.at.unwrap(), 1)];
-        fill(&core, &mut stand);
+        fill(&core, &mut stand, 3);
     });
 }
 
-/// Cancelling the last one is under way, its mark gone and its tokens not yet back, when another is
-/// promised as much and a third is cancelled: whoever raises the mark to the same height anew keeps it.
+/// Cancelling the last one is under way, its mark gone and its tokens not yet back, when the one before
+/// it is cancelled and another is promised as far as it was: whoever raises the mark to the same height
+/// anew keeps it, and who stands in front gives back no more than may be.
 #[test]
 fn cancel_meets_a_reservation_of_the_same_height() {
     explore(Explore::Preemptions(3), || {
         let core = empty();
-        let [first, last] = [3, 2].map(|n| reserve(&core, n, 0));
+        let [front, middle, last] = [4, 2, 2].map(|n| reserve(&core, n, 0));
         let canceller = {
             let core = Arc::clone(&core);
             thread::spawn(move || core.cancel(last, 0))
         };
-        let reserver = {
+        let other = {
             let core = Arc::clone(&core);
             thread::spawn(move || (reserve(&core, 2, 0).at.unwrap(), 2))
         };
-        core.cancel(first, 0);
+        core.cancel(middle, 0);
         canceller.join().unwrap();
-        let mut stand = vec![(0, BURST), reserver.join().unwrap()];
-        fill(&core, &mut stand);
+        let mut stand = vec![(0, BURST), other.join().unwrap()];
+        core.cancel(front, 0);
+        fill(&core, &mut stand, 4);
     });
 }
 
@@ -129,21 +130,23 @@ fn reservation_meets_reservation() {
 #[test]
 fn cancel_meets_the_moment() {
     explore(Explore::All, || {
-        let core = Arc::new(core(PERIOD, 1, 0));
+        // A unit is an eighth of a token: nothing is rounded.
+        const MOMENT: u64 = 8;
+        let core = Arc::new(core(MOMENT, 1, 0));
         assert!(take(&core, 1, 0));
         let promise = reserve(&core, 1, 0);
-        let clock = Arc::new(AtomicU64::new(PERIOD));
+        let clock = Arc::new(AtomicU64::new(MOMENT));
         let other = {
             let (core, clock) = (Arc::clone(&core), Arc::clone(&clock));
             thread::spawn(move || {
                 // ORDERING: Relaxed: a clock publishes nothing.
-                clock.store(PERIOD + 1, Ordering::Relaxed);
-                u32::from(take(&core, 1, PERIOD + 1))
+                clock.store(MOMENT + 1, Ordering::Relaxed);
+                u32::from(take(&core, 1, MOMENT + 1))
             })
         };
         // ORDERING: Relaxed, as above.
         let back = core.cancel(promise, clock.load(Ordering::Relaxed));
-        let taken = other.join().unwrap() + core.try_up_to(9, PERIOD + 1);
+        let taken = other.join().unwrap() + core.try_up_to(9, MOMENT + 1);
         assert_eq!(taken, back);
     });
 }
