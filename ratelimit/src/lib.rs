@@ -190,6 +190,10 @@ mod state;
 mod tests;
 #[cfg(any(feature = "sync", feature = "async"))]
 mod throttle;
+#[cfg(not(all(test, lockgate_loom)))]
+mod timer;
+#[cfg(all(test, lockgate_loom))]
+#[path = "tests/model_timer.rs"]
 mod timer;
 mod waiters;
 

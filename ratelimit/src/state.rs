@@ -453,12 +453,19 @@ impl Bucket {
         // far from it as before, in units of any size: whole tokens.
         let taken = (base as Tokens - (level >> shift)).clamp(0, CONSUMED as Tokens);
         let origin = consumed - (taken << shift);
+        // What is rounded off has taken so long: the line begins earlier by that, and not in a pause.
+        let rest = level & ((1 << shift) - 1);
+        let early = if count == 0 || line.flags & PAUSED != 0 {
+            0
+        } else {
+            (rest * Tokens::from(period) / tokens(count)) as u64
+        };
         let mut flags = line.flags;
         if line.rate.is_infinite() {
             flags |= INFINITE;
         }
         let curve = Curve {
-            start: line.start,
+            start: line.start.saturating_sub(early),
             base,
             slope,
             step,
