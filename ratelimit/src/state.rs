@@ -5,8 +5,11 @@
 //! burst. Both count *units*, 2^-fraction of a token, from an origin that moves with every change of the
 //! configuration, so that neither runs out. DESIGN.md, section 2, has the arithmetic.
 
+mod kinds;
 mod word;
 
+pub(crate) use kinds::Change;
+pub use kinds::Inherit;
 pub(crate) use word::{Mark, Word};
 
 use crate::quota::{Quota, Rate};
@@ -291,35 +294,6 @@ impl Curve {
     pub(crate) const fn quota(&self) -> Quota {
         Quota::new(self.rate(), self.burst)
     }
-}
-
-/// What a bucket that goes over to another quota keeps of what it has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Inherit {
-    /// Nothing: it starts as a new one would, with the quota's initial tokens.
-    Reset,
-    /// Its tokens, as far as the new burst goes.
-    #[default]
-    AsIs,
-    /// Its tokens, and the difference if the burst grows.
-    Additive,
-    /// It is as full as before, by proportion.
-    Proportional,
-}
-
-/// A change of the configuration, or of what is in the bucket other than by taking.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Change {
-    Quota(Quota, Inherit),
-    Tokens(u32),
-    Refund(u32),
-    Pause {
-        until: u64,
-    },
-    Close,
-    /// Nothing but a new origin.
-    Renew,
 }
 
 /// A curve and what is consumed of it.

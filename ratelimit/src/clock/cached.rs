@@ -1,8 +1,8 @@
 //! A clock that somebody else reads.
 
 use super::{Clock, ORIGIN, RealSleep, Timer, Timestamp, now, since};
-use crate::primitives::atomic::{AtomicU64, Ordering};
 use crate::primitives::Arc;
+use crate::primitives::atomic::{AtomicU64, Ordering};
 use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
