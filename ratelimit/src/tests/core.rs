@@ -178,3 +178,43 @@ fn every_short_schedule_of_reserves_and_cancels() {
     }
     assert!(seen > 50_000, "{seen}");
 }
+
+/// A change rounds the supply down to a unit, and lets the line begin earlier by what that was worth in
+/// whole nanoseconds: less than one is lost each time, and nothing is gained.
+#[test]
+fn many_changes_mint_nothing() {
+    let core = Core::new(Quota::per(3, Duration::from_nanos(10)).burst(1_000_000).initial(0), 0);
+    // In 110ths of a token.
+    let (mut exact, mut least) = (0_i64, 0_i64);
+    for now in 1..=1_000_u64 {
+        let (supplied, next) = if now % 2 == 1 { (33, 11) } else { (30, 10) };
+        exact += supplied;
+        least += supplied - 33;
+        let rate = Rate::per(3, Duration::from_nanos(next));
+        core.reconfigure(|quota| Quota { rate, initial: None, ..quota }, Inherit::AsIs, now);
+    }
+    let got = i64::from(core.try_up_to(u32::MAX, 1_000));
+    assert!(got * 110 <= exact, "{got} tokens of {exact} / 110");
+    assert!((got + 1) * 110 >= least, "{got} tokens, of {least} / 110 at least");
+    assert!(got > 0, "changes in every nanosecond leave something");
+}
+
+/// Whoever stands in line keeps his distance from the supply, however often the rate changes.
+#[test]
+fn many_changes_bring_nobody_forward() {
+    let core = Core::new(Quota::per(3, Duration::from_nanos(10)).burst(1_000).initial(0), 0);
+    let promise = reserve(&core, 900, 0);
+    let mut exact = 0_i64;
+    for now in 1..=1_000_u64 {
+        let (supplied, next) = if now % 2 == 1 { (33, 11) } else { (30, 10) };
+        exact += supplied;
+        let rate = Rate::per(3, Duration::from_nanos(next));
+        core.reconfigure(|quota| Quota { rate, initial: None, ..quota }, Inherit::AsIs, now);
+    }
+    // The rest at 3 in 10 ns, which is 33 / 110 of a token in each.
+    let due = 1_000 + (900 * 110 - exact + 32) / 33;
+    let mut ticket = None;
+    let early = core.look_after(&promise, &mut ticket, due as u64 - 2, None, Waker::noop());
+    core.leave(&mut ticket);
+    assert!(matches!(early, Due::At(Some(_))), "{early:?} before {due}");
+}

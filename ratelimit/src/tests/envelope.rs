@@ -16,11 +16,11 @@ use std::task::Waker;
 use std::time::Duration;
 
 /// A multiple of every period: rates are whole numbers of tokens in so many nanoseconds.
-const UNIT: u64 = 120 * SCALE;
-/// So that a unit of the limiter's, which is a nanosecond's supply or two, is a small part of a token.
-const SCALE: u64 = 1_000;
-/// A bucket that ran over is counted to such a unit: at the fastest of these rates 1/128.
-const ROUNDED: u64 = UNIT / 128;
+const UNIT: u64 = 120 * SLOW;
+/// One schedule in two goes so much slower. Then a unit of the limiter's, which is a nanosecond's supply
+/// or two, is 1/128 of a token or less; else it may be a whole one. A bucket that ran over is counted to
+/// a unit.
+const SLOW: u64 = 1_000;
 const PERIODS: [u64; 16] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 24, 30, 40, 60, 120];
 
 struct Held {
@@ -41,6 +41,7 @@ struct Granted {
 struct World {
     core: Core,
     random: Random,
+    scale: u64,
     /// Nothing has a moment before the first.
     real: u64,
     clock: u64,
@@ -61,12 +62,14 @@ struct World {
 
 impl World {
     fn new(mut random: Random) -> Self {
-        let (rate, burst) = (some_rate(&mut random), 1 + random.below(8) as u32);
+        let scale = if random.below(2) == 0 { 1 } else { SLOW };
+        let (rate, burst) = (some_rate(&mut random, scale), 1 + random.below(8) as u32);
         let core = Core::new(Quota::new(rate, burst), 500);
         let rate = in_units(rate);
         Self {
             core,
             random,
+            scale,
             real: 1_000,
             clock: 500,
             rate,
@@ -166,7 +169,7 @@ impl World {
             0 => ("try", u32::from(take(core, n, now)) * n),
             1 => ("up to", core.try_up_to(n, now)),
             _ => {
-                let latest = (kind == 2).then(|| now + self.random.below(40 * SCALE));
+                let latest = (kind == 2).then(|| now + self.random.below(40 * self.scale));
                 if let Ok(promise) = core.reserve(n, latest, now) {
                     let at = promise.at;
                     self.note(|| format!("reserve {n} at {at:?}"));
@@ -201,7 +204,7 @@ impl World {
         let now = self.clock;
         match kind {
             0 => {
-                let rate = some_rate(&mut self.random);
+                let rate = some_rate(&mut self.random, self.scale);
                 self.core.reconfigure(|quota| Quota { rate, ..quota }, Inherit::AsIs, now);
                 self.rate = in_units(rate);
                 self.note(|| format!("{rate:?}"));
@@ -215,7 +218,7 @@ impl World {
                 self.bursts.push((self.real, burst));
             }
             2 => {
-                let by = self.random.below(20 * SCALE);
+                let by = self.random.below(20 * self.scale);
                 self.until = now + by;
                 self.core.change(Change::Pause { until: self.until }, now);
                 self.note(|| format!("pause for {by}"));
@@ -242,14 +245,14 @@ impl World {
                 self.pass(by);
             }
             12 if self.random.below(8) > 0 => {
-                let by = 1 + self.random.below(SCALE);
+                let by = 1 + self.random.below(self.scale);
                 self.pass(by);
             }
             // Long enough for a new origin.
             12 if self.random.below(16) == 0 => self.pass(1 << 53),
             12 | 13 => {
                 self.fire(self.clock + 1);
-                let by = self.random.below(30 * SCALE);
+                let by = self.random.below(30 * self.scale);
                 self.clock = self.clock.saturating_sub(by);
                 if self.clock < self.until {
                     self.pause();
@@ -257,7 +260,7 @@ impl World {
                 self.note(|| format!("back by {by}"));
             }
             14 => {
-                let by = 1 + self.random.below(30 * SCALE);
+                let by = 1 + self.random.below(30 * self.scale);
                 self.pass(by);
             }
             kind => self.reconfigure(kind - 15),
@@ -272,6 +275,7 @@ impl World {
             .iter()
             .map(|it| (self.supplied_before(it.at), self.supplied(it.at)))
             .collect();
+        let rounded = if self.scale == SLOW { UNIT / 128 } else { UNIT };
         for first in 0..self.granted.len() {
             let (mut sum, mut made) = (0_u128, u64::MAX);
             for (last, granted) in self.granted.iter().enumerate().skip(first) {
@@ -284,7 +288,7 @@ impl World {
                 let back = self.refunds.iter().filter(|it| it.1 >= from && it.0 <= granted.at);
                 let more = u64::from(burst) + back.map(|it| u64::from(it.2)).sum::<u64>();
                 let supplied = supplied[last].1 - supplied[first].0;
-                let allowed = u128::from(more) * u128::from(UNIT) + supplied + u128::from(ROUNDED);
+                let allowed = u128::from(more) * u128::from(UNIT) + supplied + u128::from(rounded);
                 if sum * u128::from(UNIT) > allowed {
                     return Some(format!(
                         "{sum} from {from} to {}, of {more} and {supplied} / {UNIT}",
@@ -297,11 +301,11 @@ impl World {
     }
 }
 
-fn some_rate(random: &mut Random) -> Rate {
+fn some_rate(random: &mut Random, scale: u64) -> Rate {
     if random.below(24) == 0 {
         return Rate::ZERO;
     }
-    let period = SCALE * PERIODS[random.below(PERIODS.len() as u64) as usize];
+    let period = scale * PERIODS[random.below(PERIODS.len() as u64) as usize];
     Rate::per(1 + random.below(6) as u32, Duration::from_nanos(period))
 }
 
