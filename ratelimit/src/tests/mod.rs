@@ -2,4 +2,10 @@
 //! after it, and has a mutant in `xtask/mutants/ratelimit` that it must catch.
 
 #[cfg(not(lockgate_loom))]
+mod keyed;
+#[cfg(not(lockgate_loom))]
+mod keyed_limits;
+#[cfg(lockgate_loom)]
+mod loom_keyed;
+#[cfg(not(lockgate_loom))]
 mod state;
