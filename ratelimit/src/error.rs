@@ -91,6 +91,8 @@ pub enum DeniedReason {
     },
     /// The limiter is closed.
     Closed,
+    /// The key is new, and all places that it could have are taken: [`Policy`](crate::Policy).
+    TableFull,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +115,11 @@ impl Denied {
 
     pub(crate) fn paused(curve: &Curve, now: u64, to: u64) -> Self {
         Self { reason: DeniedReason::Paused, ..Self::not_yet(curve, now, to) }
+    }
+
+    /// A place is free when supply has gone on until `to`.
+    pub(crate) fn table_full(curve: &Curve, now: u64, to: u64) -> Self {
+        Self { reason: DeniedReason::TableFull, ..Self::not_yet(curve, now, to) }
     }
 
     pub(crate) const fn never(reason: DeniedReason) -> Self {
@@ -163,6 +170,10 @@ impl fmt::Display for Denied {
             (DeniedReason::Paused, Some(after)) => {
                 write!(f, "the limiter is paused, retry after {after:?}")
             }
+            (DeniedReason::TableFull, Some(after)) => {
+                write!(f, "no place for a new key, retry after {after:?}")
+            }
+            (DeniedReason::TableFull, None) => f.write_str("no place for a new key"),
             (_, Some(after)) => write!(f, "over the limit, retry after {after:?}"),
             (_, None) => f.write_str("over the limit, and nothing is supplied"),
         }
@@ -190,6 +201,8 @@ pub enum AcquireError {
     },
     /// The limiter was closed before the tokens were there.
     Closed,
+    /// The key is new, and all places that it could have are taken: [`Policy`](crate::Policy).
+    TableFull,
 }
 
 impl AcquireError {
@@ -209,6 +222,7 @@ impl fmt::Display for AcquireError {
             }
             Self::TooLong { wait: None } => f.write_str("it would never be granted"),
             Self::Closed => f.write_str("the limiter is closed"),
+            Self::TableFull => f.write_str("no place for a new key"),
         }
     }
 }
@@ -250,3 +264,17 @@ impl fmt::Display for DebtError {
 }
 
 impl Error for DebtError {}
+
+/// A capacity that no [`Keyed`](crate::Keyed) limiter can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CapacityError {
+    pub(crate) capacity: usize,
+}
+
+impl fmt::Display for CapacityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a capacity of {} keys is out of the range 1 to {}", self.capacity, u32::MAX)
+    }
+}
+
+impl Error for CapacityError {}

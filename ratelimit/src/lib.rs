@@ -13,6 +13,7 @@ mod core;
 #[cfg(all(feature = "sync", not(all(test, lockgate_loom))))]
 mod cores;
 mod error;
+mod keyed;
 mod limiter;
 #[cfg(feature = "sync")]
 mod parker;
@@ -28,7 +29,10 @@ mod timer;
 mod waiters;
 
 pub use acquire::{Acquire, AcquireOwned};
-pub use error::{AcquireError, DebtError, Denied, DeniedReason, QuotaError, TokensError};
+pub use error::{
+    AcquireError, CapacityError, DebtError, Denied, DeniedReason, QuotaError, TokensError,
+};
+pub use keyed::{AcquireKey, AcquireKeyOwned, Keyed, KeyedBuilder, Policy, ipv6_prefix};
 pub use limiter::RateLimiter;
 pub use quota::{Quota, Rate};
 pub use reservation::Reservation;

@@ -1,0 +1,416 @@
+//! A part of the keys, under one lock, and by whose rules a request is judged there.
+
+use super::builder::Policy;
+use super::special::Specials;
+use super::table::{Gone, Table, Vacant};
+use crate::error::{AcquireError, Denied, DeniedReason};
+use crate::quota::Quota;
+use crate::state::{Bucket, CLOSED, Curve, Glance, INFINITE, Renew, Supply, Taken, Tokens};
+use crate::waiters::Waiters;
+use std::borrow::Borrow;
+use std::time::Duration;
+
+/// Everything is a plain number, because the lock is held by whoever looks.
+#[derive(Debug)]
+pub(super) struct Shard<K> {
+    pub(super) curve: Curve,
+    /// What a new key has.
+    pub(super) initial: u32,
+    pub(super) table: Table<K>,
+    /// INVARIANT: no key was dropped by a later time than this. A new key is dated no earlier: the
+    /// time of whoever asks for it may be an old one, by which the key that was dropped as full was
+    /// not full yet.
+    pub(super) seen: u64,
+    /// What those without a place have consumed together; `None` until there are any.
+    pub(super) overflow: Option<u64>,
+    /// Keys with quotas of their own.
+    pub(super) specials: Specials<K>,
+    /// Whom to tell of a change. It settles them all; who still has to wait comes again.
+    pub(super) waiters: Waiters<(), ()>,
+    /// Waits that have a promise.
+    pub(super) pending: usize,
+    /// The furthest that anybody was promised.
+    pub(super) furthest: Tokens,
+    /// How often a key was made to start anew. Promises of before then do not come back.
+    pub(super) resets: u64,
+    /// New keys until the next step of the sweep.
+    until_sweep: u8,
+}
+
+/// A step of the sweep, of one group, comes with every so many new keys: two places for each.
+const SWEEP_EVERY: u8 = 4;
+
+/// What is asked of a key.
+pub(super) struct Request<'a, Q: ?Sized> {
+    pub(super) key: &'a Q,
+    pub(super) hash: u64,
+    pub(super) n: u32,
+    pub(super) now: u64,
+    pub(super) how: How,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum How {
+    /// Nothing is taken.
+    Peek,
+    Try,
+    /// Now or later; by this moment, if there is one.
+    Reserve(Option<u64>),
+}
+
+/// What a request without a place may do, and how to hash.
+pub(super) struct Rules<F> {
+    pub(super) policy: Policy,
+    pub(super) hash_of: F,
+}
+
+/// What came of a request.
+pub(super) enum Asked {
+    Granted,
+    Promised(Promise),
+    Denied(Denied),
+    TooLong(Option<Duration>),
+    /// A copy of the key is needed first.
+    NeedKey,
+}
+
+/// Tokens that were promised to a key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Promise {
+    /// Where supply has to be for them.
+    pub(super) place: Tokens,
+    pub(super) n: u32,
+    /// [`Shard::resets`] when it was made.
+    pub(super) resets: u64,
+    /// Out of the bucket of those without a place.
+    pub(super) shared: bool,
+}
+
+impl From<Asked> for AcquireError {
+    fn from(asked: Asked) -> Self {
+        match asked {
+            Asked::Denied(denied) => denied.into(),
+            Asked::TooLong(wait) => Self::TooLong { wait },
+            Asked::Granted | Asked::Promised(_) | Asked::NeedKey => {
+                unreachable!("only what failed is an error")
+            }
+        }
+    }
+}
+
+/// How a bucket stands to a request: what is consumed afterwards, if that changes, and what to say.
+pub(super) struct Judged {
+    pub(super) to: Option<u64>,
+    pub(super) asked: Asked,
+}
+
+impl<K> Shard<K> {
+    pub(super) fn new(quota: Quota, groups: usize, now: u64) -> Self {
+        Self {
+            curve: Bucket::new(quota, now).curve,
+            initial: quota.initial_tokens(),
+            table: Table::new(groups),
+            seen: now,
+            overflow: None,
+            specials: Specials::new(),
+            waiters: Waiters::new(),
+            pending: 0,
+            furthest: 0,
+            resets: 0,
+            until_sweep: SWEEP_EVERY,
+        }
+    }
+
+    /// Judges a request and does what it says. A new key is taken out of `spare`.
+    #[inline]
+    pub(super) fn ask<Q, F>(
+        &mut self,
+        request: &Request<'_, Q>,
+        rules: &Rules<F>,
+        spare: &mut Option<K>,
+        gone: &mut Gone<K>,
+    ) -> Asked
+    where
+        K: Borrow<Q>,
+        Q: Eq + ?Sized,
+        F: Fn(&K) -> u64,
+    {
+        if !self.specials.is_empty() {
+            if let Some(asked) = self.ask_special(request, gone) {
+                return asked;
+            }
+        }
+        let glance = match self.glance(request.n, request.now) {
+            Ok(glance) => glance,
+            Err(asked) => return asked,
+        };
+        match self.table.find(request.hash, request.key) {
+            Some(at) => {
+                let consumed = self.table.consumed(at);
+                let Judged { to, asked } = self.judge(consumed, glance, request, false);
+                if let Some(to) = to {
+                    self.table.set_consumed(at, to);
+                }
+                asked
+            }
+            None => self.welcome(request, rules, spare, gone),
+        }
+    }
+
+    /// What is supplied, unless the request is decided without it.
+    #[inline]
+    fn glance(&mut self, n: u32, now: u64) -> Result<Glance, Asked> {
+        if n == 0 || self.curve.flags != 0 || n > self.curve.burst {
+            return Err(Self::outright(&self.curve, n));
+        }
+        match self.curve.glance(now) {
+            Ok(glance) => Ok(glance),
+            Err(Renew) => Ok(self.glance_renewed(now)),
+        }
+    }
+
+    /// What is said without looking at any bucket.
+    pub(super) fn outright(curve: &Curve, n: u32) -> Asked {
+        if n == 0 || curve.flags & INFINITE != 0 {
+            return Asked::Granted;
+        }
+        Asked::Denied(Denied::never(if curve.flags & CLOSED != 0 {
+            DeniedReason::Closed
+        } else {
+            DeniedReason::ExceedsBurst { requested: n, burst: curve.burst }
+        }))
+    }
+
+    /// What is supplied by `now`, of a line that may have to be continued from a new origin.
+    #[cold]
+    pub(super) fn glance_renewed(&mut self, now: u64) -> Glance {
+        loop {
+            match self.curve.glance(now) {
+                Ok(glance) => return glance,
+                Err(Renew) => self.renew(now),
+            }
+        }
+    }
+
+    #[inline]
+    fn judge<Q: ?Sized>(
+        &mut self,
+        consumed: u64,
+        glance: Glance,
+        request: &Request<'_, Q>,
+        shared: bool,
+    ) -> Judged {
+        let judged = judge(&self.curve, consumed, glance, request, self.resets, shared);
+        self.note(&judged.asked);
+        judged
+    }
+
+    /// Keeps the books of what is promised.
+    pub(super) fn note(&mut self, asked: &Asked) {
+        if let Asked::Promised(promise) = asked {
+            self.furthest = self.furthest.max(promise.place);
+            self.pending += 1;
+        }
+    }
+
+    /// By which time a new key is judged, and what is supplied by then.
+    pub(super) fn arrival(&mut self, now: u64) -> (u64, Glance) {
+        let moment = now.max(self.seen);
+        (moment, self.glance_renewed(moment))
+    }
+
+    /// What a new key has consumed.
+    pub(super) fn fresh(&self, supply: Supply) -> u64 {
+        let consumed = supply.floor - self.curve.units(self.initial);
+        // It may have taken from the bucket of those without a place.
+        self.overflow.map_or(consumed, |shared| shared.max(consumed))
+    }
+
+    /// A request for a key that is not in the table.
+    fn welcome<Q, F>(
+        &mut self,
+        request: &Request<'_, Q>,
+        rules: &Rules<F>,
+        spare: &mut Option<K>,
+        gone: &mut Gone<K>,
+    ) -> Asked
+    where
+        Q: ?Sized,
+        F: Fn(&K) -> u64,
+    {
+        let (moment, glance) = self.arrival(request.now);
+        let supply = self.curve.exact(glance);
+        let consumed = self.fresh(supply);
+        if let How::Peek = request.how {
+            return self.judge(consumed, glance, request, false).asked;
+        }
+        if spare.is_none() {
+            return Asked::NeedKey;
+        }
+        self.seen = moment;
+        self.sweep_a_little(supply, gone);
+        let Some(vacant) = self.place(request, rules, supply, gone) else {
+            return self.without_a_place(request, rules.policy, glance);
+        };
+        let Judged { to, asked } = self.judge(consumed, glance, request, false);
+        if let Some(key) = spare.take() {
+            // What is not granted counts from now on: it would never be full otherwise.
+            self.table.put(vacant, key, to.unwrap_or(consumed));
+        }
+        asked
+    }
+
+    /// A place for a new key: a free one, or that of a key that is full again, or one in a larger
+    /// table, or that of another key, if the policy says so.
+    fn place<Q, F>(
+        &mut self,
+        request: &Request<'_, Q>,
+        rules: &Rules<F>,
+        supply: Supply,
+        gone: &mut Gone<K>,
+    ) -> Option<Vacant>
+    where
+        Q: ?Sized,
+        F: Fn(&K) -> u64,
+    {
+        let brim = brim(&self.curve, supply);
+        let found = self.table.vacate_or_grow(request.hash, brim, &rules.hash_of, gone);
+        if found.is_some() || rules.policy != Policy::EvictFullest {
+            return found;
+        }
+        let (at, consumed) = self.table.fullest(request.hash)?;
+        // INVARIANT: a key that is promised tokens has consumed more than there is, and stays.
+        if consumed > supply.floor {
+            return None;
+        }
+        self.table.evict(at, gone);
+        self.table.vacate(request.hash, brim, gone)
+    }
+
+    /// A new key finds that all places are taken.
+    #[cold]
+    fn without_a_place<Q: ?Sized>(
+        &mut self,
+        request: &Request<'_, Q>,
+        policy: Policy,
+        glance: Glance,
+    ) -> Asked {
+        let supply = self.curve.exact(glance);
+        if policy == Policy::SharedOverflow {
+            let consumed = match self.overflow {
+                Some(consumed) => consumed,
+                None => supply.floor - self.curve.units(self.initial),
+            };
+            let Judged { to, asked } = self.judge(consumed, glance, request, true);
+            self.overflow = Some(to.unwrap_or(consumed));
+            return asked;
+        }
+        let least = self.table.fullest(request.hash).map_or(supply.floor, |(_, least)| least);
+        // It makes room when it is full, or already when it owes nothing.
+        let to = match policy {
+            Policy::EvictFullest => least,
+            _ => least.saturating_add(self.curve.units(self.curve.burst)),
+        };
+        Asked::Denied(Denied::table_full(&self.curve, request.now, to))
+    }
+
+    /// What is in the bucket of a key.
+    pub(super) fn level<Q>(&mut self, hash: u64, key: &Q, now: u64) -> f64
+    where
+        K: Borrow<Q>,
+        Q: Eq + ?Sized,
+    {
+        if !self.specials.is_empty() {
+            if let Some(special) = self.specials.get_mut(hash, key) {
+                return special.level(now);
+            }
+        }
+        let at = self.table.find(hash, key);
+        let glance = self.glance_renewed(if at.is_some() { now } else { now.max(self.seen) });
+        let supply = self.curve.exact(glance);
+        let consumed = at.map_or_else(|| self.fresh(supply), |at| self.table.consumed(at));
+        level(&self.curve, consumed, supply)
+    }
+
+    /// Forgets a key; `false` if there is nothing to forget.
+    pub(super) fn forget<Q>(&mut self, hash: u64, key: &Q, now: u64, gone: &mut Gone<K>) -> bool
+    where
+        K: Borrow<Q>,
+        Q: Eq + ?Sized,
+    {
+        // What it was promised does not come back: the same place may be promised to it again.
+        self.resets += 1;
+        if let Some(special) = self.specials.get_mut(hash, key) {
+            special.reset(now);
+            return true;
+        }
+        let Some(at) = self.table.find(hash, key) else { return false };
+        self.table.evict(at, gone);
+        true
+    }
+
+    /// Forgets whoever is full again, and gives memory back; says how many.
+    pub(super) fn sweep(
+        &mut self,
+        now: u64,
+        hash_of: impl Fn(&K) -> u64,
+        gone: &mut Gone<K>,
+    ) -> usize {
+        let (moment, glance) = self.arrival(now);
+        self.seen = moment;
+        let brim = brim(&self.curve, self.curve.exact(glance));
+        let before = self.table.len();
+        self.table.sweep(usize::MAX, brim, gone);
+        let forgotten = before - self.table.len();
+        self.prune(now, gone);
+        self.table.shrink(hash_of);
+        forgotten
+    }
+
+    fn sweep_a_little(&mut self, supply: Supply, gone: &mut Gone<K>) {
+        self.until_sweep -= 1;
+        if self.until_sweep == 0 {
+            self.until_sweep = SWEEP_EVERY;
+            self.table.sweep(1, brim(&self.curve, supply), gone);
+        }
+    }
+}
+
+/// What is in a bucket, in tokens.
+pub(super) fn level(curve: &Curve, consumed: u64, supply: Supply) -> f64 {
+    if curve.flags & INFINITE != 0 { f64::INFINITY } else { curve.level(consumed, supply) }
+}
+
+/// Whoever has consumed no more than this is full.
+pub(super) const fn brim(curve: &Curve, supply: Supply) -> u64 {
+    supply.floor - curve.units(curve.burst)
+}
+
+/// Judges a request by what is consumed of a curve.
+#[inline]
+pub(super) fn judge<Q: ?Sized>(
+    curve: &Curve,
+    consumed: u64,
+    glance: Glance,
+    request: &Request<'_, Q>,
+    resets: u64,
+    shared: bool,
+) -> Judged {
+    let Request { n, now, how, .. } = *request;
+    let to = match (curve.take(consumed, glance, n), how) {
+        (Taken::Now { .. }, How::Peek) => return Judged { to: None, asked: Asked::Granted },
+        (Taken::Now { to }, _) => return Judged { to: Some(to), asked: Asked::Granted },
+        (Taken::Later { to }, _) => to,
+    };
+    let How::Reserve(latest) = how else {
+        return Judged { to: None, asked: Asked::Denied(Denied::not_yet(curve, now, to)) };
+    };
+    let at = curve.when(to);
+    let too_late = latest.is_some_and(|latest| at.is_none_or(|at| at > latest));
+    if too_late || !Curve::holds(to) {
+        let wait = at.map(|at| Duration::from_nanos(at.saturating_sub(now)));
+        return Judged { to: None, asked: Asked::TooLong(wait) };
+    }
+    let promise = Promise { place: curve.place(to), n, resets, shared };
+    Judged { to: Some(to), asked: Asked::Promised(promise) }
+}
