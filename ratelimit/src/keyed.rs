@@ -9,7 +9,7 @@ mod ipv6;
 mod promise;
 mod shard;
 mod special;
-mod table;
+pub(crate) mod table;
 
 pub use acquire::{AcquireKey, AcquireKeyOwned};
 pub use builder::{KeyedBuilder, Policy};

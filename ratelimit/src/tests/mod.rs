@@ -6,5 +6,7 @@ mod core;
 #[cfg(not(lockgate_loom))]
 mod envelope;
 #[cfg(not(lockgate_loom))]
+mod keyed;
+#[cfg(not(lockgate_loom))]
 mod state;
 mod support;
