@@ -332,7 +332,8 @@ impl<K, C, S> Keyed<K, C, S> {
 
 impl<K, C: Clock, S> Keyed<K, C, S> {
     /// Another quota for all keys that have none of their own. Those who wait are told, and wait by the
-    /// new rate. A closed limiter stays closed.
+    /// new rate. What is in a bucket goes over as `inherit` says; a key that is full, known or not,
+    /// begins anew by the new quota. A closed limiter stays closed.
     ///
     /// It goes over one part of the table at a time, so for some microseconds keys of one part go by
     /// the new quota and others by the old one.

@@ -41,6 +41,8 @@ impl<K> Shard<K> {
         batch: &mut WakeBatch,
         gone: &mut Gone<K>,
     ) -> Option<Table<K>> {
+        // Whoever is full is as good as new, whether there is still an entry of his or not.
+        self.forget_full(now, gone);
         let (from, to) = (self.curve.burst, quota.burst);
         let bonus = match inherit {
             Inherit::Reset => quota.initial_tokens(),

@@ -356,15 +356,20 @@ impl<K> Shard<K> {
         hash_of: impl Fn(&K) -> u64,
         gone: &mut Gone<K>,
     ) -> usize {
+        let forgotten = self.forget_full(now, gone);
+        self.prune(now, gone);
+        self.table.shrink(hash_of);
+        forgotten
+    }
+
+    /// Forgets whoever is full again; says how many.
+    pub(super) fn forget_full(&mut self, now: u64, gone: &mut Gone<K>) -> usize {
         let (moment, glance) = self.arrival(now);
         self.seen = moment;
         let brim = brim(&self.curve, self.curve.exact(glance));
         let before = self.table.len();
         self.table.sweep(usize::MAX, brim, gone);
-        let forgotten = before - self.table.len();
-        self.prune(now, gone);
-        self.table.shrink(hash_of);
-        forgotten
+        before - self.table.len()
     }
 
     fn sweep_a_little(&mut self, supply: Supply, gone: &mut Gone<K>) {

@@ -10,6 +10,7 @@ mod cancellation;
 mod envelope;
 mod errors;
 mod go_parity;
+mod keyed;
 mod laws;
 mod reconfigure;
 mod regressions;
