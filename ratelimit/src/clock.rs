@@ -91,8 +91,9 @@ impl From<Instant> for Timestamp {
 
 /// A source of time.
 ///
-/// A limiter reads it before each decision. It may stand still, be read late, or step back: then a
-/// limiter grants less than it could, never more.
+/// A limiter reads it before each decision. It may stand still, be read late, or step back: by its
+/// readings, a limiter then grants less than it could, never more. By real time, a reading that lies
+/// L behind may let a full bucket grant what L supplies above its burst.
 pub trait Clock: Send + Sync {
     /// The time by this clock.
     fn now(&self) -> Timestamp;

@@ -6,7 +6,7 @@ mod change;
 mod promise;
 
 use crate::error::{AcquireError, Denied, DeniedReason};
-use crate::primitives::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::primitives::atomic::{AtomicBool, AtomicU64, Ordering, Piece};
 use crate::primitives::{Mutex, spin};
 use crate::quota::Quota;
 use crate::state::{Bucket, CLOSED, Change, Curve, INFINITE, Mark, PAUSED, Taken, Tokens, Word};
@@ -65,15 +65,15 @@ struct Control {
 #[derive(Debug)]
 #[repr(align(64))]
 struct Slot {
-    start: AtomicU64,
-    base: AtomicU64,
-    slope: AtomicU64,
-    step: AtomicU64,
-    period: AtomicU64,
+    start: Piece,
+    base: Piece,
+    slope: Piece,
+    step: Piece,
+    period: Piece,
     /// Burst, fraction and flags.
-    shape: AtomicU64,
-    origin_low: AtomicU64,
-    origin_high: AtomicU64,
+    shape: Piece,
+    origin_low: Piece,
+    origin_high: Piece,
 }
 
 /// Tokens that were promised.
@@ -81,7 +81,7 @@ struct Slot {
 pub(crate) struct Promise {
     /// Where supply has to be for them.
     place: Tokens,
-    /// None, where nothing is counted.
+    /// None, where nothing is counted. A wait for the end of a pause may be all there is to it.
     n: u32,
     /// They were there when they were promised.
     at_once: bool,
@@ -105,14 +105,14 @@ impl Slot {
     fn new(curve: &Curve) -> Self {
         let (low, high) = halves(curve.origin);
         Self {
-            start: AtomicU64::new(curve.start),
-            base: AtomicU64::new(curve.base),
-            slope: AtomicU64::new(curve.slope),
-            step: AtomicU64::new(curve.step),
-            period: AtomicU64::new(curve.period),
-            shape: AtomicU64::new(shape(curve)),
-            origin_low: AtomicU64::new(low),
-            origin_high: AtomicU64::new(high),
+            start: Piece::new(curve.start),
+            base: Piece::new(curve.base),
+            slope: Piece::new(curve.slope),
+            step: Piece::new(curve.step),
+            period: Piece::new(curve.period),
+            shape: Piece::new(shape(curve)),
+            origin_low: Piece::new(low),
+            origin_high: Piece::new(high),
         }
     }
 
@@ -437,8 +437,16 @@ impl Core {
         }
     }
 
+    /// The word and the mark, for tests.
+    #[cfg(test)]
+    pub(crate) fn words(&self) -> [u64; 2] {
+        // ORDERING: Relaxed: nothing is done by them.
+        [&self.hot.word, &self.hot.last].map(|word| word.load(Ordering::Relaxed))
+    }
+
     /// Whether nobody is registered, for tests.
-    #[cfg(all(test, lockgate_loom))]
+    #[cfg(test)]
+    #[allow(dead_code, reason = "what only models ask")]
     pub(crate) fn nobody_waits(&self) -> bool {
         self.cold.control.lock().waiters.is_empty()
     }
@@ -458,6 +466,11 @@ enum Judged {
 }
 
 impl Promise {
+    #[cfg(test)]
+    pub(crate) const fn n(&self) -> u32 {
+        self.n
+    }
+
     const fn at_once(place: Tokens, n: u32, mark: Mark, now: u64) -> Self {
         Self { place, n, at_once: true, before: mark, at: Some(now) }
     }

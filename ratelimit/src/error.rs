@@ -91,7 +91,8 @@ pub enum DeniedReason {
     },
     /// The limiter is closed.
     Closed,
-    /// The key is new, and all places that it could have are taken: [`Policy`](crate::Policy).
+    /// All places for new keys of a [`Keyed`](crate::Keyed) limiter are taken, by keys that are not
+    /// full again.
     TableFull,
 }
 
@@ -117,7 +118,7 @@ impl Denied {
         Self { reason: DeniedReason::Paused, ..Self::not_yet(curve, now, to) }
     }
 
-    /// A place is free when supply has gone on until `to`.
+    /// Whoever has a place needs it until supply has reached `to`.
     pub(crate) fn table_full(curve: &Curve, now: u64, to: u64) -> Self {
         Self { reason: DeniedReason::TableFull, ..Self::not_yet(curve, now, to) }
     }
@@ -171,9 +172,9 @@ impl fmt::Display for Denied {
                 write!(f, "the limiter is paused, retry after {after:?}")
             }
             (DeniedReason::TableFull, Some(after)) => {
-                write!(f, "no place for a new key, retry after {after:?}")
+                write!(f, "no place for another key, retry after {after:?}")
             }
-            (DeniedReason::TableFull, None) => f.write_str("no place for a new key"),
+            (DeniedReason::TableFull, None) => f.write_str("no place for another key"),
             (_, Some(after)) => write!(f, "over the limit, retry after {after:?}"),
             (_, None) => f.write_str("over the limit, and nothing is supplied"),
         }
@@ -201,7 +202,8 @@ pub enum AcquireError {
     },
     /// The limiter was closed before the tokens were there.
     Closed,
-    /// The key is new, and all places that it could have are taken: [`Policy`](crate::Policy).
+    /// All places for new keys of a [`Keyed`](crate::Keyed) limiter are taken, by keys that are not
+    /// full again.
     TableFull,
 }
 
@@ -222,7 +224,7 @@ impl fmt::Display for AcquireError {
             }
             Self::TooLong { wait: None } => f.write_str("it would never be granted"),
             Self::Closed => f.write_str("the limiter is closed"),
-            Self::TableFull => f.write_str("no place for a new key"),
+            Self::TableFull => f.write_str("no place for another key"),
         }
     }
 }

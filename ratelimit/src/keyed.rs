@@ -1,6 +1,6 @@
-//! A limiter for each of many keys, in a table that is bounded whoever chooses the keys.
+//! A limiter for each key: many buckets by one quota, in bounded memory.
 //!
-//! DESIGN.md, section "By key", has the table, the rules of eviction and the hazards.
+//! DESIGN.md has the table, the protocols and the hazards.
 
 mod acquire;
 mod builder;
@@ -11,93 +11,85 @@ mod shard;
 mod special;
 pub(crate) mod table;
 
-pub use acquire::{AcquireKey, AcquireKeyOwned};
+pub use acquire::{KeyedAcquire, KeyedAcquireOwned};
 pub use builder::{KeyedBuilder, Policy};
 pub use ipv6::ipv6_prefix;
 
+use self::promise::{Looked, Waiting};
+use self::shard::{Asked, How, Promise, Request, Rules, Shard};
+use self::table::{Gone, mix};
 use crate::clock::{Clock, Monotonic, Timer};
-use crate::error::Denied;
+use crate::core::Due;
+use crate::error::{AcquireError, Denied};
 use crate::primitives::{Arc, Mutex};
 use crate::quota::Quota;
-use crate::state::Inherit;
-use crate::waiters::{WakeBatch, WakePanic};
-use shard::{Asked, How, Request, Rules, Shard};
+use crate::state::{INFINITE, Inherit};
+use crate::waiters::{Ticket, WakeBatch, WakePanic};
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::mem::needs_drop;
-use std::panic::{RefUnwindSafe, UnwindSafe};
-use table::{Gone, mix};
+use std::task::Waker;
 
-/// A token bucket for each key, all by one [`Quota`] (or [one of their own](Self::set_override)),
-/// in bounded memory.
+/// A token bucket for each key: each user, address or tenant has the same quota, or one of its own.
 ///
-/// Each key is granted at most burst + rate · Δ in any stretch of time Δ, as by a
-/// [`RateLimiter`](crate::RateLimiter) of its own. A key that was never seen has the quota's initial
-/// tokens. A key whose bucket is full again is as good as one that was never seen, so it is
-/// forgotten when its place is needed; nothing is lost by that. (With fewer
-/// [`initial`](Quota::initial) tokens than the burst, something is: a key that was idle long enough to
-/// be forgotten has only so many when it comes again.)
+/// A key's bucket is as good as a [`RateLimiter`](crate::RateLimiter): in any stretch of time Δ it
+/// grants at most burst + rate · Δ tokens. Memory is bounded whoever chooses the keys: a bucket that
+/// is full again is the same as none, so its key makes room for others, and where all places are
+/// taken by keys that are not full, the [`Policy`] says what becomes of a new one. A key takes a
+/// number beside itself: 16 bytes for a `u64` key.
 ///
-/// # Bounded memory
+/// Keys are spread over shards by their hash, each under a lock of its own. A step of growth, or of
+/// a change for all keys, holds one of them at a time, and what is full again is swept up by those
+/// who bring new keys, a few places each. Nothing ever stops all of it.
 ///
-/// There is room for [`capacity`](KeyedBuilder::capacity) keys, 16 bytes each where the key itself
-/// has 8, and never for more. What becomes of a new key when all places are taken by keys that are
-/// not full again is a matter of [`Policy`]. Keys at work are those of the last
-/// burst ÷ rate of time: that times the new keys that come in it is what a capacity should hold.
+/// # What runs under a lock
 ///
-/// Memory grows with the keys and is only given back by [`sweep`](Self::sweep). Keys that are full again
-/// go two for each that comes; there is no moment at which all are looked at. A part of the
-/// table grows by itself, under its own lock.
+/// `Eq` of keys, when one is looked for; and `Hash`, when a shard grows or shrinks. They must not
+/// use the limiter that they are called by: the thread would wait for itself. If they panic, nothing
+/// is lost. Keys are cloned and dropped, and wakers called, outside.
 ///
-/// # The user's code
+/// # With fewer initial tokens than the burst
 ///
-/// Keys are hashed before the lock of their part is taken, and copied and dropped outside it. Under it
-/// run `Eq`, and `Hash` when that part grows. If they panic, nothing is changed. They must not call
-/// the limiter.
+/// A new key has the quota's [initial](Quota::initial) tokens. So has one that was full again and
+/// was forgotten since: it may start with those instead of a full bucket, never with more.
 ///
 /// # Examples
 ///
 /// ```
 /// # use lockgate_ratelimit::{Keyed, Quota};
-/// let limiter: Keyed<String> = Keyed::new(Quota::per_second(2));
+/// let limiter = Keyed::<String>::new(Quota::per_second(2));
 /// assert!(limiter.try_acquire("alice", 2).is_ok());
 /// assert!(limiter.try_acquire("alice", 1).is_err());
 /// assert!(limiter.try_acquire("bob", 1).is_ok());
 /// ```
 pub struct Keyed<K, C = Monotonic, S = RandomState> {
-    shards: Box<[Padded<K>]>,
-    /// What of a hash tells the shard is above this bit.
+    shards: Box<[Padded<Shard<K>>]>,
+    /// A hash without its last bit, shifted by this, is the number of the shard.
     shift: u32,
     policy: Policy,
     hasher: S,
     clock: C,
-    /// Held while all shards are changed, one after the other, so that two changes come in the same
-    /// order everywhere.
+    /// Held by whoever changes all shards, one after the other. It comes before their locks.
     control: Mutex<Control>,
 }
 
 /// A pair of cache lines, because the neighbour of a line is fetched with it.
-#[derive(Debug)]
 #[repr(align(128))]
-struct Padded<K>(Mutex<Shard<K>>);
+struct Padded<T>(Mutex<T>);
 
-#[derive(Debug)]
 struct Control {
     quota: Quota,
     closed: bool,
 }
 
-// What the user's code interrupts by a panic is only looked at by then.
-impl<K: UnwindSafe, C: UnwindSafe, S: UnwindSafe> UnwindSafe for Keyed<K, C, S> {}
-impl<K: UnwindSafe, C: RefUnwindSafe, S: RefUnwindSafe> RefUnwindSafe for Keyed<K, C, S> {}
-
 impl<K> Keyed<K> {
-    /// The capacity unless the builder is told another: 65 536 keys, a megabyte for keys of 8 bytes.
-    pub const DEFAULT_CAPACITY: usize = 1 << 16;
+    /// The [capacity](KeyedBuilder::capacity) unless another is set: 2^20 keys, which take 18 MB if
+    /// they are of 8 bytes, and nothing until they come.
+    pub const DEFAULT_CAPACITY: usize = 1 << 20;
 
     /// A limiter by the standard library's clock, for up to
-    /// [`DEFAULT_CAPACITY`](Self::DEFAULT_CAPACITY) keys.
+    /// [`DEFAULT_CAPACITY`](Self::DEFAULT_CAPACITY) keys at a time.
     #[must_use]
     pub fn new(quota: Quota) -> Self {
         Self::builder(quota).make()
@@ -109,9 +101,11 @@ impl<K> Keyed<K> {
     ///
     /// ```
     /// # use lockgate_ratelimit::{Keyed, Policy, Quota};
-    /// let builder = Keyed::<u64>::builder(Quota::per_second(10));
-    /// let limiter = builder.capacity(1_000_000).policy(Policy::DenyNew).build()?;
-    /// # drop(limiter);
+    /// let limiter = Keyed::<u64>::builder(Quota::per_minute(30))
+    ///     .capacity(10_000)
+    ///     .policy(Policy::DenyNew)
+    ///     .build()?;
+    /// assert!(limiter.capacity() >= 10_000);
     /// # Ok::<(), lockgate_ratelimit::CapacityError>(())
     /// ```
     pub fn builder(quota: Quota) -> KeyedBuilder<K> {
@@ -121,197 +115,194 @@ impl<K> Keyed<K> {
 
 impl<K, C, S> Keyed<K, C, S>
 where
-    K: Hash + Eq,
+    K: Eq + Hash,
     C: Clock,
     S: BuildHasher,
 {
     /// Takes `n` tokens of a key if they are there now. A request for nothing succeeds.
     ///
+    /// The key may be borrowed: a `&str` will do for a `String`. It is copied if it is new.
+    ///
     /// # Errors
     ///
-    /// [`Denied`], which says [when to come again](Denied::retry_after), or never; with
-    /// [`TableFull`](crate::DeniedReason::TableFull) if the key is new and there is no place for it.
+    /// [`Denied`], which says [when to come again](Denied::retry_after), or never.
     #[inline]
     pub fn try_acquire<Q>(&self, key: &Q, n: u32) -> Result<(), Denied>
     where
         K: Borrow<Q>,
-        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+        Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
     {
-        let request = self.request(key, n, How::Try);
-        match self.ask(&request, || key.to_owned()) {
+        let hash = self.hash_of(key);
+        let now = self.nanos();
+        match self.ask(&Request { key, hash, n, now, how: How::Try }) {
             Asked::Denied(denied) => Err(denied),
             _ => Ok(()),
         }
     }
 
-    /// What [`try_acquire`](Self::try_acquire) would say, without taking anything. It does not say
-    /// that the table is full: there may be a place later.
+    /// What [`try_acquire`](Self::try_acquire) would say, without taking anything, and without
+    /// looking whether there is a place for a new key.
     ///
     /// # Errors
     ///
-    /// [`Denied`].
+    /// The same.
     pub fn peek<Q>(&self, key: &Q, n: u32) -> Result<(), Denied>
     where
         K: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
+        Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
     {
-        let request = self.request(key, n, How::Peek);
-        let mut gone = Gone::new();
-        let asked =
-            self.shard(request.hash).lock().ask(&request, &self.rules(), &mut None, &mut gone);
-        match asked {
+        let hash = self.hash_of(key);
+        let now = self.nanos();
+        match self.ask(&Request { key, hash, n, now, how: How::Peek }) {
             Asked::Denied(denied) => Err(denied),
             _ => Ok(()),
         }
     }
 
-    /// What is in the bucket of a key. Negative if more is promised than there is; infinite without a
-    /// limit.
+    /// What is in a key's bucket. Negative if more is promised than there is; infinite without a
+    /// limit. For people and tests, as [`RateLimiter::tokens`](crate::RateLimiter::tokens).
     pub fn tokens<Q>(&self, key: &Q) -> f64
     where
         K: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
+        Q: Eq + Hash + ?Sized,
     {
-        let (hash, now) = (self.hash(key), self.nanos());
-        self.shard(hash).lock().level(hash, key, now)
+        let hash = self.hash_of(key);
+        let now = self.nanos();
+        let mut shard = self.shard(hash).lock();
+        let (bucket, supply) = shard.bucket_of(hash, key, now);
+        match bucket.curve.flags & INFINITE {
+            0 => bucket.curve.level(bucket.consumed, supply),
+            _ => f64::INFINITY,
+        }
     }
 
-    /// Gives a key a quota of its own. What is in its bucket stays there, as far as the new burst
-    /// goes; a key that is not known starts with the new quota's initial tokens. Those who wait for
-    /// it are told, and wait by the new rate.
+    /// Asks, with a copy of the key in hand if it turns out to be new: making one is user code, and
+    /// does not run under the lock.
+    #[inline]
+    fn ask<Q>(&self, request: &Request<'_, Q>) -> Asked
+    where
+        K: Borrow<Q>,
+        Q: Eq + ToOwned<Owned = K> + ?Sized,
+    {
+        // What needs no drop is as good as never dear to copy, and is not asked for twice.
+        let mut spare = (!needs_drop::<K>()).then(|| request.key.to_owned());
+        let rules = Rules { policy: self.policy, hash_of: |key: &K| self.hash_of(key) };
+        let mut gone = Gone::new();
+        loop {
+            let asked = self.shard(request.hash).lock().ask(request, &rules, &mut spare, &mut gone);
+            if !matches!(asked, Asked::NeedKey) {
+                return asked;
+            }
+            spare = Some(request.key.to_owned());
+        }
+    }
+
+    /// Gives a key a quota of its own. A bucket that there is goes over to it with what it has, and
+    /// whoever waits for it waits by the new rate.
     ///
-    /// Such keys are kept beside the table until [`remove_override`](Self::remove_override), and do not
-    /// count for the capacity.
+    /// Such keys are kept beside the table, for good, and do not count towards the capacity.
     pub fn set_override(&self, key: K, quota: Quota) {
-        let (hash, now) = (self.hash(&key), self.nanos());
-        self.change(hash, |shard, batch, gone| {
-            shard.set_special(hash, key, quota, now, batch, gone);
-        });
+        let hash = self.hash_of(&key);
+        let now = self.nanos();
+        let (mut batch, mut gone) = (WakeBatch::default(), Gone::new());
+        self.shard(hash).lock().set_special(hash, key, quota, now, &mut batch, &mut gone);
+        wake(batch);
     }
 
-    /// Gives a key the quota of all others again; `false` if it has it already. What is in its
-    /// bucket stays there, as far as that burst goes.
+    /// Gives a key the quota of all others again, with what its bucket has. `false` if it has no
+    /// other.
     pub fn remove_override<Q>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
+        Q: Eq + Hash + ?Sized,
     {
-        let (hash, now) = (self.hash(key), self.nanos());
-        self.change(hash, |shard, batch, gone| shard.remove_special(hash, key, now, batch, gone))
-    }
-
-    /// Forgets what a key has taken, and what it owes: it starts anew when it comes again. `false`
-    /// if nothing was known of it. A quota of its own stays, and those who wait for it keep their
-    /// moments.
-    pub fn remove<Q>(&self, key: &Q) -> bool
-    where
-        K: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        let (hash, now) = (self.hash(key), self.nanos());
-        self.change(hash, |shard, _, gone| shard.forget(hash, key, now, gone))
-    }
-
-    /// Forgets every key that is full again, and gives memory back; says how many keys that were.
-    ///
-    /// There is no need to call it: full keys go anyway as new ones come. It locks one part of the
-    /// table at a time.
-    pub fn sweep(&self) -> usize {
+        let hash = self.hash_of(key);
         let now = self.nanos();
-        let hash_of = |key: &K| self.hash(key);
-        let sweep = |Padded(shard): &Padded<K>| {
-            let mut gone = Gone::new();
-            let mut shard = shard.lock();
-            let forgotten = shard.sweep(now, hash_of, &mut gone);
-            drop(shard);
-            forgotten
-        };
-        self.shards.iter().map(sweep).sum()
+        let (mut batch, mut gone) = (WakeBatch::default(), Gone::new());
+        let removed = self.shard(hash).lock().remove_special(hash, key, now, &mut batch, &mut gone);
+        wake(batch);
+        removed
     }
 
-    #[inline]
-    fn request<'a, Q>(&self, key: &'a Q, n: u32, how: How) -> Request<'a, Q>
-    where
-        Q: Hash + ?Sized,
-    {
-        Request { key, hash: self.hash(key), n, now: self.nanos(), how }
-    }
-
-    /// Asks, with a copy of the key if it is new.
-    #[inline]
-    fn ask<Q>(&self, request: &Request<'_, Q>, copy: impl Fn() -> K) -> Asked
+    /// Forgets what a key has taken: it starts anew, as a key that never came. Those who wait for it
+    /// keep their moments. `false` if nothing is known of it.
+    ///
+    /// A quota of its own stays.
+    pub fn reset<Q>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
-        Q: Eq + ?Sized,
+        Q: Eq + Hash + ?Sized,
     {
-        // A copy that costs next to nothing is made in any case; another only if it is needed, and
-        // then outside the lock, which is user code's place.
-        let mut spare = if needs_drop::<K>() { None } else { Some(copy()) };
-        let (rules, shard) = (self.rules(), self.shard(request.hash));
-        loop {
+        let hash = self.hash_of(key);
+        let now = self.nanos();
+        let mut gone = Gone::new();
+        self.shard(hash).lock().reset(hash, key, now, &mut gone)
+    }
+
+    /// Drops every key that is full again, shard by shard. There is no need to call it for room:
+    /// new keys make room for themselves. It frees what such keys own.
+    pub fn sweep(&self) {
+        let now = self.nanos();
+        for shard in &self.shards {
             let mut gone = Gone::new();
-            let asked = shard.lock().ask(request, &rules, &mut spare, &mut gone);
-            match asked {
-                Asked::NeedKey => spare = Some(copy()),
-                asked => return asked,
-            }
+            shard.0.lock().sweep(now, &mut gone);
+        }
+    }
+
+    /// [`sweep`](Self::sweep), and gives back what memory is not needed any more.
+    pub fn shrink(&self) {
+        let now = self.nanos();
+        for shard in &self.shards {
+            let mut gone = Gone::new();
+            let mut shard = shard.0.lock();
+            shard.sweep(now, &mut gone);
+            shard.table.shrink(|key| self.hash_of(key));
+            drop(shard);
         }
     }
 
     #[inline]
-    fn rules(&self) -> Rules<impl Fn(&K) -> u64> {
-        Rules { policy: self.policy, hash_of: |key: &K| self.hash(key) }
-    }
-
-    #[inline]
-    fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
+    fn hash_of<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
         mix(self.hasher.hash_one(key))
     }
 }
 
-impl<K, C, S> Keyed<K, C, S> {
-    #[inline]
-    fn shard(&self, hash: u64) -> &Mutex<Shard<K>> {
-        // Twice, because there is no shift by 64.
-        &self.shards[(hash >> 1 >> self.shift) as usize].0
-    }
-
-    /// Changes a shard, then wakes whom it names and drops what it gives.
-    fn change<R>(
-        &self,
-        hash: u64,
-        change: impl FnOnce(&mut Shard<K>, &mut WakeBatch, &mut Gone<K>) -> R,
-    ) -> R {
-        let mut batch = WakeBatch::default();
-        let mut gone = Gone::new();
-        let result = change(&mut self.shard(hash).lock(), &mut batch, &mut gone);
-        let mut panic = WakePanic::default();
-        batch.wake_all(&mut panic);
-        panic.guard(|| drop(gone));
-        panic.resume();
-        result
-    }
-
-    /// How many keys there are. Those with quotas of their own do not count.
+impl<K, C: Clock, S> Keyed<K, C, S> {
+    /// Goes over to another quota, for all keys that have none of their own, shard by shard.
+    /// Whoever waits is told, and waits by the new rate.
     ///
-    /// It asks one part of the table after the other.
-    pub fn len(&self) -> usize {
-        self.shards.iter().map(|Padded(shard)| shard.lock().table.len()).sum()
+    /// Those who wait keep their place in line: where more is given to the buckets, they are served
+    /// from it first. A key of which nothing is known starts as a new one. A limiter that is closed
+    /// stays as it is.
+    pub fn set_quota(&self, quota: Quota, inherit: Inherit) {
+        let now = self.nanos();
+        let (mut batch, mut gone, mut cleared) = (WakeBatch::default(), Gone::new(), Vec::new());
+        let mut control = self.control.lock();
+        if !control.closed {
+            control.quota = quota;
+            for shard in &self.shards {
+                let mut shard = shard.0.lock();
+                cleared.push(shard.set_quota(quota, inherit, now, &mut batch, &mut gone));
+            }
+        }
+        drop(control);
+        wake(batch);
     }
 
-    /// Whether nothing is known of any key.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The most keys that there can be.
-    pub fn capacity(&self) -> usize {
-        self.shards.iter().map(|Padded(shard)| shard.lock().table.limit()).sum()
-    }
-
-    /// What is allowed at present to a key that has no quota of its own.
-    pub fn quota(&self) -> Quota {
-        self.control.lock().quota
+    /// Grants nothing any more, to any key, and fails everybody who waits and whose tokens are not
+    /// there.
+    pub fn close(&self) {
+        let now = self.nanos();
+        let mut batch = WakeBatch::default();
+        let mut control = self.control.lock();
+        if !control.closed {
+            control.closed = true;
+            for shard in &self.shards {
+                shard.0.lock().close(now, &mut batch);
+            }
+        }
+        drop(control);
+        wake(batch);
     }
 
     /// Whether it is closed.
@@ -319,61 +310,14 @@ impl<K, C, S> Keyed<K, C, S> {
         self.control.lock().closed
     }
 
-    /// What becomes of a new key when all places are taken.
-    pub const fn policy(&self) -> Policy {
-        self.policy
+    /// What is allowed at present to keys without a quota of their own.
+    pub fn quota(&self) -> Quota {
+        self.control.lock().quota
     }
 
     /// The clock.
     pub const fn clock(&self) -> &C {
         &self.clock
-    }
-}
-
-impl<K, C: Clock, S> Keyed<K, C, S> {
-    /// Another quota for all keys that have none of their own. Those who wait are told, and wait by the
-    /// new rate. What is in a bucket goes over as `inherit` says; a key that is full, known or not,
-    /// begins anew by the new quota. A closed limiter stays closed.
-    ///
-    /// It goes over one part of the table at a time, so for some microseconds keys of one part go by
-    /// the new quota and others by the old one.
-    pub fn set_quota(&self, quota: Quota, inherit: Inherit) {
-        self.change_all(
-            |shard, now, batch, gone| shard.set_quota(quota, inherit, now, batch, gone),
-            |control| control.quota = quota,
-        );
-    }
-
-    /// Grants nothing any more, and fails everybody who waits and whose tokens are not there.
-    pub fn close(&self) {
-        self.change_all(
-            |shard, now, batch, _| shard.close(now, batch),
-            |control| {
-                control.closed = true;
-            },
-        );
-    }
-
-    fn change_all<R>(
-        &self,
-        mut change: impl FnMut(&mut Shard<K>, u64, &mut WakeBatch, &mut Gone<K>) -> R,
-        record: impl FnOnce(&mut Control),
-    ) {
-        let mut batch = WakeBatch::default();
-        let mut gone = Gone::new();
-        let mut rest = Vec::with_capacity(self.shards.len());
-        {
-            let mut control = self.control.lock();
-            let now = self.nanos();
-            for Padded(shard) in &self.shards {
-                rest.push(change(&mut shard.lock(), now, &mut batch, &mut gone));
-            }
-            record(&mut control);
-        }
-        let mut panic = WakePanic::default();
-        batch.wake_all(&mut panic);
-        panic.guard(|| drop((rest, gone)));
-        panic.resume();
     }
 
     #[inline]
@@ -382,43 +326,123 @@ impl<K, C: Clock, S> Keyed<K, C, S> {
     }
 }
 
+impl<K, C, S> Keyed<K, C, S> {
+    /// How many keys something is known of, those included that are full again and were not met by
+    /// a sweep yet. Each shard is asked in turn.
+    pub fn len(&self) -> usize {
+        let len = |shard: &Shard<K>| shard.table.len() + shard.specials.len();
+        self.shards.iter().map(|shard| len(&shard.0.lock())).sum()
+    }
+
+    /// Whether nothing is known of any key.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The most keys there can be, those with a quota of their own not counted.
+    pub fn capacity(&self) -> usize {
+        self.shards.iter().map(|shard| shard.0.lock().table.limit()).sum()
+    }
+
+    #[inline]
+    fn shard(&self, hash: u64) -> &Mutex<Shard<K>> {
+        &self.shards[(hash >> 1 >> self.shift) as usize].0
+    }
+}
+
+/// Waits.
 impl<K, C, S> Keyed<K, C, S>
 where
-    K: Hash + Eq + Clone,
+    K: Eq + Hash + Clone,
     C: Timer,
     S: BuildHasher,
 {
-    /// A wait for `n` tokens of a key: a thread calls [`.wait()`](AcquireKey::wait), a task `.await`s
-    /// it. It gives the time that was waited.
+    /// A wait for `n` tokens of a key: a thread calls [`.wait()`](KeyedAcquire::wait), a task
+    /// `.await`s it. It gives the time that was waited.
+    ///
+    /// Those who wait for the same key are served in the order in which they came. While somebody
+    /// waits, the key is not dropped.
     ///
     /// # Examples
     ///
     /// ```
     /// # #[cfg(feature = "sync")] {
     /// # use lockgate_ratelimit::{Keyed, Quota};
-    /// let limiter = Keyed::new(Quota::per_second(1000).burst(2));
-    /// for _ in 0..5 {
-    ///     limiter.acquire("alice", 1).wait()?;
+    /// let limiter = Keyed::new(Quota::per_second(1000).burst(1));
+    /// for _ in 0..3 {
+    ///     limiter.acquire(7, 1).wait()?;
     /// }
     /// # }
     /// # Ok::<(), lockgate_ratelimit::AcquireError>(())
     /// ```
-    pub fn acquire(&self, key: K, n: u32) -> AcquireKey<&Self, K, C, S> {
-        let hash = self.hash(&key);
-        AcquireKey::new(self, key, hash, n)
+    pub const fn acquire(&self, key: K, n: u32) -> KeyedAcquire<&Self, K, C, S> {
+        KeyedAcquire::new(self, key, n)
     }
 
     /// [`acquire`](Self::acquire) for another thread or task: it owns the limiter.
-    pub fn acquire_owned(self: &Arc<Self>, key: K, n: u32) -> AcquireKeyOwned<K, C, S> {
-        let hash = self.hash(&key);
-        AcquireKey::new(Arc::clone(self), key, hash, n)
+    pub fn acquire_owned(self: &Arc<Self>, key: K, n: u32) -> KeyedAcquireOwned<K, C, S> {
+        KeyedAcquire::new(Arc::clone(self), key, n)
     }
+
+    /// `None`: the tokens were there.
+    fn reserve(
+        &self,
+        key: &K,
+        hash: u64,
+        n: u32,
+        latest: Option<u64>,
+        now: u64,
+    ) -> Result<Option<Promise>, AcquireError> {
+        match self.ask(&Request { key, hash, n, now, how: How::Reserve(latest) }) {
+            Asked::Granted => Ok(None),
+            Asked::Promised(promise) => Ok(Some(promise)),
+            failed => Err(failed.into()),
+        }
+    }
+
+    fn look_after(
+        &self,
+        key: &K,
+        hash: u64,
+        promise: &Promise,
+        ticket: &mut Option<Ticket>,
+        latest: Option<u64>,
+        waker: &Waker,
+    ) -> Due {
+        let waiting = Waiting { key, hash, promise, latest };
+        let mut clone = None;
+        loop {
+            let now = self.nanos();
+            let looked =
+                self.shard(hash).lock().look_after(&waiting, ticket, now, waker, &mut clone);
+            // Dropping a waker is user code, and the lock is free by now.
+            match looked {
+                Looked::Over(due, _left) => return due,
+                Looked::Registered(due, _old) => return due,
+                Looked::NeedWaker => clone = Some(waker.clone()),
+            }
+        }
+    }
+
+    fn cancel(&self, key: &K, hash: u64, promise: &Promise, ticket: Option<Ticket>) {
+        let waiting = Waiting { key, hash, promise, latest: None };
+        let now = self.nanos();
+        let left = self.shard(hash).lock().cancel(&waiting, ticket, now);
+        drop(left);
+    }
+}
+
+/// Calls those who are to be told, when all locks are left.
+fn wake(mut batch: WakeBatch) {
+    let mut panic = WakePanic::default();
+    batch.wake_all(&mut panic);
+    panic.resume();
 }
 
 impl<K, C, S> fmt::Debug for Keyed<K, C, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keyed")
-            .field("quota", &self.quota())
+            .field("quota", &self.control.lock().quota)
             .field("policy", &self.policy)
             .field("len", &self.len())
             .field("capacity", &self.capacity())

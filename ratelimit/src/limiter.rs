@@ -13,8 +13,8 @@ use std::time::Duration;
 
 /// A token bucket that threads and tasks share.
 ///
-/// In any stretch of time Δ it grants at most burst + rate · Δ tokens, whoever asks and however its
-/// clock behaves. Whoever waits is served in the order in which he came. The
+/// In any stretch of time Δ by its clock, it grants at most burst + rate · Δ tokens, whoever asks and
+/// also if the clock steps back. Whoever waits is served in the order in which he came. The
 /// [crate's page](crate) has the rules and examples.
 ///
 /// Every method takes `&self`. Share it by reference, or in an [`Arc`].

@@ -5,8 +5,11 @@
 //! burst. Both count *units*, 2^-fraction of a token, from an origin that moves with every change of the
 //! configuration, so that neither runs out. DESIGN.md, section 2, has the arithmetic.
 
+mod kinds;
 mod word;
 
+pub(crate) use kinds::Change;
+pub use kinds::Inherit;
 pub(crate) use word::{Mark, Word};
 
 use crate::quota::{Quota, Rate};
@@ -78,11 +81,10 @@ pub(crate) struct Glance {
     elapsed: u64,
 }
 
-/// What is supplied by a moment: exactly between the two, and both if they are equal.
+/// What is supplied by a moment, in whole units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Supply {
     pub(crate) floor: u64,
-    pub(crate) ceil: u64,
 }
 
 /// After how many nanoseconds `units` are supplied, `step` in a period; `None` if that is beyond all
@@ -139,21 +141,14 @@ impl Curve {
     pub(crate) fn exact(&self, Glance { low, elapsed }: Glance) -> Supply {
         // What is left over, less than two periods, so it does not matter that the products wrap.
         let units = low.wrapping_sub(self.base);
-        let mut rest =
-            elapsed.wrapping_mul(self.step).wrapping_sub(units.wrapping_mul(self.period));
+        let rest = elapsed.wrapping_mul(self.step).wrapping_sub(units.wrapping_mul(self.period));
         let mut floor = low;
         // Branches that are foretold, rather than steps that the exchange of the word waits for.
         if rest >= self.period {
             rarely();
-            rest -= self.period;
             floor += 1;
         }
-        let mut ceil = floor + 1;
-        if rest == 0 {
-            rarely();
-            ceil = floor;
-        }
-        Supply { floor, ceil }
+        Supply { floor }
     }
 
     /// Whether it has to be renewed at `now`: its pause is over, or it is too long.
@@ -186,11 +181,20 @@ impl Curve {
                 return Taken::Later { to };
             }
         }
-        let supply = self.exact(glance);
-        if full <= supply.floor {
-            // What went over the brim is gone: rounded up, so that nothing is minted.
-            return Taken::Now { to: supply.ceil - self.units(self.burst) + self.units(n) };
+        self.take_exactly(consumed, self.exact(glance), n)
+    }
+
+    /// The same, where what is supplied is known.
+    #[inline]
+    pub(crate) fn take_exactly(&self, consumed: u64, supply: Supply, n: u32) -> Taken {
+        let burst = self.units(self.burst);
+        if consumed + burst <= supply.floor {
+            // What went over the brim is gone. Rounded down, as all that is supplied, so that a full
+            // bucket has its whole burst, taken at once or one by one: what is taken next may be a
+            // unit early.
+            return Taken::Now { to: supply.floor - burst + self.units(n) };
         }
+        let to = consumed + self.units(n);
         if to <= supply.floor { Taken::Now { to } } else { Taken::Later { to } }
     }
 
@@ -198,7 +202,7 @@ impl Curve {
     #[inline]
     pub(crate) fn brim(&self, consumed: u64, supply: Supply) -> u64 {
         let burst = self.units(self.burst);
-        if consumed + burst <= supply.floor { supply.ceil - burst } else { consumed }
+        consumed.max(supply.floor.saturating_sub(burst))
     }
 
     /// Whole tokens in the bucket.
@@ -292,35 +296,6 @@ impl Curve {
     }
 }
 
-/// What a bucket that goes over to another quota keeps of what it has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Inherit {
-    /// Nothing: it starts as a new one would, with the quota's initial tokens.
-    Reset,
-    /// Its tokens, as far as the new burst goes.
-    #[default]
-    AsIs,
-    /// Its tokens, and the difference if the burst grows.
-    Additive,
-    /// It is as full as before, by proportion.
-    Proportional,
-}
-
-/// A change of the configuration, or of what is in the bucket other than by taking.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Change {
-    Quota(Quota, Inherit),
-    Tokens(u32),
-    Refund(u32),
-    Pause {
-        until: u64,
-    },
-    Close,
-    /// Nothing but a new origin.
-    Renew,
-}
-
 /// A curve and what is consumed of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bucket {
@@ -345,11 +320,15 @@ impl Bucket {
     ///
     /// The place of what is supplied moves only where tokens are added or taken away, so that who
     /// was promised a place is served from what there is first.
-    ///
-    /// What takes long does not depend on what is consumed: `supplied`, which is
+    #[must_use]
+    pub(crate) fn change(&self, change: Change, now: u64, generation: u64) -> Self {
+        self.change_again(change, now, generation, self.curve.place_at(now), &self.curve)
+    }
+
+    /// The same, with what takes long and does not depend on what is consumed: `supplied`, which is
     /// [`Curve::place_at`] now, and the slope, which is that of `like` if its rate is the same.
     #[must_use]
-    pub(crate) fn change(
+    pub(crate) fn change_again(
         &self,
         change: Change,
         now: u64,
@@ -448,12 +427,19 @@ impl Bucket {
         // far from it as before, in units of any size: whole tokens.
         let taken = (base as Tokens - (level >> shift)).clamp(0, CONSUMED as Tokens);
         let origin = consumed - (taken << shift);
+        // What is rounded off has taken so long: the line begins earlier by that, and not in a pause.
+        let rest = level & ((1 << shift) - 1);
+        let early = if count == 0 || line.flags & PAUSED != 0 {
+            0
+        } else {
+            (rest * Tokens::from(period) / tokens(count)) as u64
+        };
         let mut flags = line.flags;
         if line.rate.is_infinite() {
             flags |= INFINITE;
         }
         let curve = Curve {
-            start: line.start,
+            start: line.start.saturating_sub(early),
             base,
             slope,
             step,

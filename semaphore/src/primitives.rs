@@ -56,6 +56,8 @@ mod real {
     use std::time::{Duration, Instant};
 
     pub(crate) mod atomic {
+        /// A part of a value that is read piece by piece, beside a word that confirms it afterwards.
+        pub(crate) use std::sync::atomic::AtomicU64 as Piece;
         /// What a test writes to see whether it is seen: the same everywhere but in a model.
         pub(crate) use std::sync::atomic::AtomicUsize as Witness;
         pub(crate) use std::sync::atomic::{
@@ -193,6 +195,9 @@ mod model {
 
     pub(crate) mod atomic {
         pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize as Witness, Ordering, fence};
+        // LOOM: its loads stay loads, see `explore`: each is confirmed by the word beside it, whose
+        // loads are exchanges, and eight exchanges in a row are more than can be explored.
+        pub(crate) use loom::sync::atomic::AtomicU64 as Piece;
         use std::ops::Deref;
         use std::sync::atomic::AtomicBool as RealFlag;
 
@@ -352,7 +357,8 @@ mod model {
     /// only the last access to an atomic: a load by A is forgotten when B loads, and that B's next
     /// write might come before A's load is never tried, silently. So in the second run a load is an
     /// exchange that fails, which loom does not overlook; in the first it is a load, which may find
-    /// an old value. The loads of a `Witness`, which tells whether something is seen, stay loads.
+    /// an old value. The loads of a `Witness`, which tells whether something is seen, stay loads, and
+    /// so do those of a `Piece`.
     #[allow(clippy::print_stdout, reason = "the line that the runner of models reads")]
     #[allow(clippy::disallowed_methods, reason = "outside the model, where time is real")]
     pub(crate) fn explore(how: Explore, model: impl Fn() + Sync + Send + 'static) {

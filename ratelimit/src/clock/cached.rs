@@ -1,8 +1,8 @@
 //! A clock that somebody else reads.
 
 use super::{Clock, ORIGIN, RealSleep, Timer, Timestamp, now, since};
+use crate::primitives::Arc;
 use crate::primitives::atomic::{AtomicU64, Ordering};
-use crate::primitives::{Arc, thread};
 use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
@@ -58,7 +58,8 @@ impl Cached {
                 sleep(period);
             }
         };
-        thread::Builder::new().name("lockgate-clock".into()).spawn(refresh)?;
+        // LOOM: of the standard library: no model has a clock that goes by itself.
+        std::thread::Builder::new().name("lockgate-clock".into()).spawn(refresh)?;
         Ok(clock)
     }
 

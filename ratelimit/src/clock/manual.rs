@@ -31,10 +31,16 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug, Default)]
 pub struct Manual(Arc<Shared>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     now: AtomicU64,
     sleepers: Mutex<Sleepers>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self { now: AtomicU64::new(0), sleepers: Mutex::new(Sleepers::default()) }
+    }
 }
 
 #[derive(Debug, Default)]

@@ -37,7 +37,7 @@ impl Core {
             let next = loop {
                 let bucket = Bucket { curve: control.curve, consumed: word.consumed() };
                 let like = written.as_ref().unwrap_or(&control.curve);
-                let next = bucket.change(change, now, generation, supplied, like);
+                let next = bucket.change_again(change, now, generation, supplied, like);
                 let next_word = Word::new(generation, next.consumed);
                 // No word names this slot: it is that of the last epoch but one, or of a round of
                 // this loop that failed, which mostly wrote the same.
@@ -63,9 +63,11 @@ impl Core {
             // has an epoch, and its reader has acquired the word of it or takes the lock.
             let last = Mark(self.hot.last.load(Ordering::Relaxed));
             let furthest = next.curve.unit(control.curve.place(last.reaches()));
-            let furthest =
-                Mark::of(Word::new(generation, 0), furthest.min(Curve::FURTHEST)).shared();
-            self.hot.last.store(furthest.0, Ordering::Relaxed);
+            let furthest = furthest.min(Curve::FURTHEST);
+            let mark = Mark::of(Word::new(generation, 0), furthest).shared();
+            // LOOM: a swap, because loom lets an exchange that has failed to see a store overwrite it.
+            // ORDERING: Relaxed, as above.
+            self.hot.last.swap(mark.0, Ordering::Relaxed);
             if (next.curve.flags ^ control.curve.flags) & INFINITE != 0 {
                 let unlimited = next.curve.flags & INFINITE != 0;
                 // ORDERING: Relaxed: a hint.

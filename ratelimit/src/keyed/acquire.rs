@@ -1,54 +1,54 @@
-//! The wait for tokens of a key, for threads and tasks.
+//! The wait for tokens of a key: one value, `.wait()`ed by a thread or `.await`ed by a task.
 
 use super::Keyed;
-use super::promise::{Looked, Waiting};
-use super::shard::{Asked, How, Promise, Request};
-use crate::alarm::Alarm;
+use super::shard::Promise;
 use crate::clock::{Monotonic, Timer, Timestamp};
 use crate::core::Due;
 use crate::error::AcquireError;
-#[cfg(feature = "sync")]
-use crate::parker::{Step, drive};
 use crate::primitives::Arc;
 use crate::waiters::Ticket;
 use std::fmt;
+use std::future::Future;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::ops::Deref;
-use std::task::Waker;
-use std::time::Duration;
+use std::pin::Pin;
 #[cfg(feature = "async")]
-use std::{
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll},
+use std::task::Poll;
+use std::task::{Context, Waker};
+use std::time::Duration;
+#[cfg(feature = "sync")]
+use {
+    crate::parker::{Step, drive},
+    crate::primitives::Deadline,
 };
 
 /// A wait for tokens of a key, made by [`acquire`](Keyed::acquire) and
 /// [`acquire_owned`](Keyed::acquire_owned). It gives the time that was waited.
 ///
-/// It is lazy, as [`Acquire`](crate::Acquire) is: it takes its place in its key's line when it is first
-/// polled or waited for. From then on its turn comes by the clock alone.
+/// It is lazy: it takes its place in its key's line when it is first polled or waited for. From then
+/// on its turn comes by the clock alone, whether it is polled or not.
 ///
 /// # Cancel safety
 ///
-/// Dropping it at any moment is fine. Its tokens come back if it is the last in its key's line.
-/// Otherwise they are used up, because those behind it keep the moment that they were told, and so
-/// they are once its moment has come.
+/// Dropping it at any moment is fine. Before its turn it gives its tokens back if it was the last in
+/// its key's line; otherwise those behind it keep the moments that they were told, and its tokens
+/// lapse. (A [`RateLimiter`](crate::RateLimiter) gives back a part then. That takes a second word,
+/// for which there is no room with each key.) Afterwards its tokens are used.
 ///
 /// # Panics
 ///
 /// Polling it after it was ready panics, as with most futures.
 #[must_use = "a wait does nothing unless it is waited for with `.wait()` or `.await`"]
-pub struct AcquireKey<L, K, C = Monotonic, S = RandomState>
+pub struct KeyedAcquire<R, K, C = Monotonic, S = RandomState>
 where
-    L: Deref<Target = Keyed<K, C, S>>,
-    K: Eq,
+    R: Deref<Target = Keyed<K, C, S>>,
+    K: Eq + Hash + Clone,
     C: Timer,
+    S: BuildHasher,
 {
     /// `None` when it is over.
-    limiter: Option<L>,
+    limiter: Option<R>,
     key: K,
-    hash: u64,
     n: u32,
     /// It fails at once if its turn would come later.
     latest: Option<Timestamp>,
@@ -56,16 +56,18 @@ where
 }
 
 /// A wait that owns its limiter, and so may go to another thread or task.
-pub type AcquireKeyOwned<K, C = Monotonic, S = RandomState> =
-    AcquireKey<Arc<Keyed<K, C, S>>, K, C, S>;
+pub type KeyedAcquireOwned<K, C = Monotonic, S = RandomState> =
+    KeyedAcquire<Arc<Keyed<K, C, S>>, K, C, S>;
 
 /// A place in line.
 struct Turn<Z> {
+    hash: u64,
     promise: Promise,
     since: u64,
-    /// Where a change finds it.
+    /// Where a change of the limiter finds it.
     ticket: Option<Ticket>,
-    alarm: Alarm<Z>,
+    /// When it sleeps until then.
+    alarm: Option<(u64, Z)>,
 }
 
 /// What one poll finds.
@@ -75,14 +77,15 @@ enum Polled {
     Until(Option<u64>),
 }
 
-impl<L, K, C, S> AcquireKey<L, K, C, S>
+impl<R, K, C, S> KeyedAcquire<R, K, C, S>
 where
-    L: Deref<Target = Keyed<K, C, S>>,
-    K: Eq,
+    R: Deref<Target = Keyed<K, C, S>>,
+    K: Eq + Hash + Clone,
     C: Timer,
+    S: BuildHasher,
 {
-    pub(super) const fn new(limiter: L, key: K, hash: u64, n: u32) -> Self {
-        Self { limiter: Some(limiter), key, hash, n, latest: None, turn: None }
+    pub(super) const fn new(limiter: R, key: K, n: u32) -> Self {
+        Self { limiter: Some(limiter), key, n, latest: None, turn: None }
     }
 
     /// Fails at once, and takes nothing, if it would take longer than `max`, counted from now.
@@ -98,94 +101,38 @@ where
         self
     }
 
-    fn leave(&mut self) {
-        if let (Some(limiter), Some(Turn { promise, ticket, .. })) =
-            (self.limiter.take(), self.turn.take())
-        {
-            let waiting =
-                Waiting { key: &self.key, hash: self.hash, promise: &promise, latest: None };
-            limiter.cancel(&waiting, ticket);
-        }
-    }
-}
-
-impl<K: Eq, C: Timer, S> Keyed<K, C, S> {
-    /// How it stands with a promise. Unless it is over, `waker` is called when that changes.
-    fn look_after(
-        &self,
-        waiting: &Waiting<'_, K>,
-        ticket: &mut Option<Ticket>,
-        now: u64,
-        waker: &Waker,
-    ) -> Due {
-        let mut clone = None;
-        loop {
-            let mut shard = self.shard(waiting.hash).lock();
-            let looked = shard.look_after(waiting, ticket, now, waker, &mut clone);
-            drop(shard);
-            match looked {
-                Looked::Over(due, left) => {
-                    drop(left);
-                    return due;
-                }
-                Looked::Registered(due, old) => {
-                    drop(old);
-                    return due;
-                }
-                // Cloning a waker is user code.
-                Looked::NeedWaker => clone = Some(waker.clone()),
-            }
-        }
-    }
-
-    fn cancel(&self, waiting: &Waiting<'_, K>, ticket: Option<Ticket>) {
-        let now = self.nanos();
-        let left = self.shard(waiting.hash).lock().cancel(waiting, ticket, now);
-        // Dropping a waker is user code too, and the lock is free by now.
-        drop(left);
-    }
-}
-
-impl<L, K, C, S> AcquireKey<L, K, C, S>
-where
-    L: Deref<Target = Keyed<K, C, S>>,
-    K: Hash + Eq + Clone,
-    C: Timer,
-    S: BuildHasher,
-{
     fn poll_turn(&mut self, waker: &Waker) -> Polled {
         let limiter =
             self.limiter.as_deref().expect("a wait is not polled again after it was ready");
-        let (key, hash, n) = (&self.key, self.hash, self.n);
         let latest = self.latest.map(Timestamp::as_nanos);
         let now = limiter.nanos();
         let turn = match &mut self.turn {
             Some(turn) => turn,
             place => {
-                let request = Request { key, hash, n, now, how: How::Reserve(latest) };
-                let refused = match limiter.ask(&request, || key.clone()) {
-                    Asked::Promised(promise) => {
-                        Ok(Turn { promise, since: now, ticket: None, alarm: Alarm::unset() })
-                    }
-                    Asked::Granted => Err(Ok(Duration::ZERO)),
-                    refused => Err(Err(refused.into())),
-                };
-                match refused {
-                    Ok(turn) => place.insert(turn),
-                    Err(outcome) => {
+                let hash = limiter.hash_of(&self.key);
+                match limiter.reserve(&self.key, hash, self.n, latest, now) {
+                    // The open road: no turn, no alarm.
+                    Ok(None) => {
                         self.limiter = None;
-                        return Polled::Ready(outcome);
+                        return Polled::Ready(Ok(Duration::ZERO));
+                    }
+                    Ok(Some(promise)) => {
+                        place.insert(Turn { hash, promise, since: now, ticket: None, alarm: None })
+                    }
+                    Err(error) => {
+                        self.limiter = None;
+                        return Polled::Ready(Err(error));
                     }
                 }
             }
         };
-        let waiting = Waiting { key, hash, promise: &turn.promise, latest };
-        let outcome = match limiter.look_after(&waiting, &mut turn.ticket, now, waker) {
+        let Turn { hash, promise, ticket, .. } = turn;
+        let outcome = match limiter.look_after(&self.key, *hash, promise, ticket, latest, waker) {
             Due::At(at) => return Polled::Until(at),
-            Due::Now(_) => Ok(Duration::from_nanos(now.saturating_sub(turn.since))),
+            Due::Now(_) => Ok(Duration::from_nanos(limiter.nanos().saturating_sub(turn.since))),
             Due::Never(error) => {
                 // CANCEL: it has left the line, and gives back what it can.
-                limiter.cancel(&waiting, None);
+                limiter.cancel(&self.key, *hash, promise, ticket.take());
                 Err(error)
             }
         };
@@ -195,24 +142,38 @@ where
     }
 
     /// Sees to it that `waker` is called at `at`; `true` if that has come meanwhile.
-    #[cfg(feature = "async")]
     fn poll_alarm(&mut self, at: Option<u64>, waker: &Waker) -> bool {
-        match (self.limiter.as_deref(), &mut self.turn) {
-            (Some(limiter), Some(turn)) => turn.alarm.poll(&limiter.clock, at, waker),
-            _ => true,
+        let (Some(limiter), Some(turn)) = (self.limiter.as_deref(), &mut self.turn) else {
+            return true;
+        };
+        let Some(at) = at else {
+            turn.alarm = None;
+            return false;
+        };
+        if turn.alarm.as_ref().is_none_or(|(set, _)| *set != at) {
+            turn.alarm = Some((at, limiter.clock.sleep_until(Timestamp::from_nanos(at))));
         }
+        let Some((_, sleep)) = &mut turn.alarm else { return false };
+        let rung = Pin::new(sleep).poll(&mut Context::from_waker(waker)).is_ready();
+        if rung {
+            // A sleep is not polled after it was ready; one that came early is followed by another.
+            turn.alarm = None;
+        }
+        rung
     }
 }
 
 #[cfg(feature = "sync")]
-impl<L, K, C, S> AcquireKey<L, K, C, S>
+impl<R, K, C, S> KeyedAcquire<R, K, C, S>
 where
-    L: Deref<Target = Keyed<K, C, S>>,
-    K: Hash + Eq + Clone,
+    R: Deref<Target = Keyed<K, C, S>>,
+    K: Eq + Hash + Clone,
     C: Timer,
     S: BuildHasher,
 {
     /// Blocks this thread until the tokens are there, and gives the time waited.
+    ///
+    /// It does not look whether the thread belongs to an async runtime: in a task, `.await`.
     ///
     /// # Errors
     ///
@@ -221,10 +182,7 @@ where
         loop {
             let outcome = drive(None, |waker| match self.poll_turn(waker) {
                 Polled::Ready(outcome) => Step::Ready(outcome),
-                Polled::Until(at) => match (self.limiter.as_deref(), &mut self.turn) {
-                    (Some(limiter), Some(turn)) => turn.alarm.step(&limiter.clock, at, waker),
-                    _ => unreachable!("who has to wait has a turn"),
-                },
+                Polled::Until(at) => self.step(at, waker),
             });
             if let Some(outcome) = outcome {
                 return outcome;
@@ -232,10 +190,25 @@ where
         }
     }
 
+    fn step(&mut self, at: Option<u64>, waker: &Waker) -> Step<Result<Duration, AcquireError>> {
+        let clock = self.limiter.as_deref().map(|limiter| &limiter.clock);
+        match at.and_then(|at| clock?.instant(Timestamp::from_nanos(at))) {
+            Some(instant) => Step::Until(Deadline::at(instant)),
+            None => {
+                // A clock that does not follow real time wakes this thread as it does a task. If it
+                // has rung by now, the thread looks again at once.
+                if self.poll_alarm(at, waker) {
+                    waker.wake_by_ref();
+                }
+                Step::Queued { spin: false }
+            }
+        }
+    }
+
     /// [`wait`](Self::wait), but fails at once if it would take longer than `timeout`.
     ///
-    /// A change of the quota may make a wait longer that has begun: then it fails when it learns of
-    /// it.
+    /// A change of the limiter may make a wait longer that has begun: then it fails when it learns
+    /// of it.
     ///
     /// # Errors
     ///
@@ -244,7 +217,8 @@ where
         self.within(timeout).wait()
     }
 
-    /// [`wait_timeout`](Self::wait_timeout), for a moment.
+    /// [`wait_timeout`](Self::wait_timeout), for a moment: an [`Instant`](std::time::Instant) with
+    /// the default clock.
     ///
     /// # Errors
     ///
@@ -255,10 +229,10 @@ where
 }
 
 #[cfg(feature = "async")]
-impl<L, K, C, S> Future for AcquireKey<L, K, C, S>
+impl<R, K, C, S> Future for KeyedAcquire<R, K, C, S>
 where
-    L: Deref<Target = Keyed<K, C, S>>,
-    K: Hash + Eq + Clone,
+    R: Deref<Target = Keyed<K, C, S>>,
+    K: Eq + Hash + Clone,
     C: Timer,
     S: BuildHasher,
 {
@@ -266,7 +240,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        // Twice, as in `Acquire`.
+        // Twice: an alarm that rings while it is set may be early, and is then set again.
         for _ in 0..2 {
             match this.poll_turn(cx.waker()) {
                 Polled::Ready(outcome) => return Poll::Ready(outcome),
@@ -283,34 +257,39 @@ where
 }
 
 // A sleep is `Unpin`, and nothing else is pinned.
-impl<L, K, C, S> Unpin for AcquireKey<L, K, C, S>
+impl<R, K, C, S> Unpin for KeyedAcquire<R, K, C, S>
 where
-    L: Deref<Target = Keyed<K, C, S>>,
-    K: Eq,
+    R: Deref<Target = Keyed<K, C, S>>,
+    K: Eq + Hash + Clone,
     C: Timer,
+    S: BuildHasher,
 {
 }
 
-impl<L, K, C, S> Drop for AcquireKey<L, K, C, S>
+impl<R, K, C, S> Drop for KeyedAcquire<R, K, C, S>
 where
-    L: Deref<Target = Keyed<K, C, S>>,
-    K: Eq,
+    R: Deref<Target = Keyed<K, C, S>>,
+    K: Eq + Hash + Clone,
     C: Timer,
+    S: BuildHasher,
 {
     fn drop(&mut self) {
         // CANCEL: gives up its place.
-        self.leave();
+        if let (Some(limiter), Some(turn)) = (self.limiter.take(), self.turn.take()) {
+            limiter.cancel(&self.key, turn.hash, &turn.promise, turn.ticket);
+        }
     }
 }
 
-impl<L, K, C, S> fmt::Debug for AcquireKey<L, K, C, S>
+impl<R, K, C, S> fmt::Debug for KeyedAcquire<R, K, C, S>
 where
-    L: Deref<Target = Keyed<K, C, S>>,
-    K: Eq,
+    R: Deref<Target = Keyed<K, C, S>>,
+    K: Eq + Hash + Clone,
     C: Timer,
+    S: BuildHasher,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AcquireKey")
+        f.debug_struct("KeyedAcquire")
             .field("n", &self.n)
             .field("latest", &self.latest)
             .field("waits", &self.turn.is_some())

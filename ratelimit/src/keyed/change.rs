@@ -6,21 +6,15 @@ use crate::quota::Quota;
 use crate::state::{Bucket, Change, Curve, INFINITE, Inherit, Tokens, tokens};
 use crate::waiters::WakeBatch;
 
-/// [`Bucket::change`], of a bucket that is nobody else's meanwhile.
-pub(super) fn changed(bucket: &Bucket, change: Change, now: u64) -> Bucket {
-    let Bucket { curve, .. } = bucket;
-    bucket.change(change, now, 0, curve.place_at(now), curve)
-}
-
 impl<K> Shard<K> {
     /// The line of supply goes on from a new origin.
     pub(super) fn renew(&mut self, now: u64) {
-        let next = changed(&self.line(), Change::Renew, self.moment(now)).curve;
+        let next = self.line().change(Change::Renew, self.moment(now), 0).curve;
         self.go_over(next, 0, |_, consumed| consumed);
     }
 
     pub(super) fn close(&mut self, now: u64, batch: &mut WakeBatch) {
-        let next = changed(&self.line(), Change::Close, self.moment(now)).curve;
+        let next = self.line().change(Change::Close, self.moment(now), 0).curve;
         self.go_over(next, 0, |_, consumed| consumed);
         for special in self.specials.each() {
             special.change(Change::Close, now);
@@ -41,8 +35,6 @@ impl<K> Shard<K> {
         batch: &mut WakeBatch,
         gone: &mut Gone<K>,
     ) -> Option<Table<K>> {
-        // Whoever is full is as good as new, whether there is still an entry of his or not.
-        self.forget_full(now, gone);
         let (from, to) = (self.curve.burst, quota.burst);
         let bonus = match inherit {
             Inherit::Reset => quota.initial_tokens(),
@@ -50,10 +42,10 @@ impl<K> Shard<K> {
             Inherit::AsIs | Inherit::Proportional => 0,
         };
         let moment = self.moment(now);
-        let mut next = changed(&self.line(), Change::Quota(quota, Inherit::AsIs), moment);
+        let mut next = self.line().change(Change::Quota(quota, Inherit::AsIs), moment, 0);
         let infinite = next.curve.flags & INFINITE != 0;
         if bonus > 0 && !infinite {
-            next = changed(&next, Change::Refund(bonus), moment);
+            next = next.change(Change::Refund(bonus), moment, 0);
         }
         // Without a limit nobody owes anything, and the line has moved beyond all promises.
         let cleared = infinite.then(|| {
@@ -71,6 +63,7 @@ impl<K> Shard<K> {
         self.initial = quota.initial_tokens();
         for special in self.specials.each().filter(|special| special.follows) {
             special.change(Change::Quota(quota, inherit), now);
+            special.initial = quota.initial_tokens();
         }
         self.prune(now, gone);
         self.waiters.settle_where(batch, |()| Some(()));

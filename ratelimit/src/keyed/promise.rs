@@ -59,8 +59,8 @@ impl<K> Shard<K> {
             false => self.curve_of(waiting.hash, waiting.key),
         };
         let at = curve.when(curve.unit(waiting.promise.place));
-        let over = if at.is_some_and(|at| at <= now) {
-            at.map(Due::Now)
+        let over = if let Some(at) = at.filter(|at| *at <= now) {
+            Some(Due::Now(at))
         } else if curve.flags & CLOSED != 0 {
             Some(Due::Never(AcquireError::Closed))
         } else if waiting.latest.is_some_and(|latest| at.is_none_or(|at| at > latest)) {
@@ -113,8 +113,6 @@ impl<K> Shard<K> {
         let left = ticket.map(|ticket| self.waiters.leave(ticket));
         self.pending -= 1;
         let Waiting { key, hash, promise, .. } = *waiting;
-        // A key that was dropped since then, and came again, may have taken the same place.
-        let now = now.max(self.seen);
         // Since a key started anew, the same place can be another's.
         if promise.resets != self.resets {
             return left;
@@ -140,7 +138,7 @@ impl<K> Shard<K> {
 /// one, or its moment has passed, and whoever lets tokens pass that are there has used them.
 fn returned(curve: &Curve, tail: u64, promise: &Promise, now: u64) -> Option<u64> {
     let to = curve.unit(promise.place);
-    if tail != to || curve.when(to).is_some_and(|at| at <= now) {
+    if tail != to || curve.when(to).is_some_and(|at| at < now) {
         return None;
     }
     let supply = curve.supply(now).ok()?;

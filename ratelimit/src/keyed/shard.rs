@@ -5,7 +5,7 @@ use super::special::Specials;
 use super::table::{Gone, Table, Vacant};
 use crate::error::{AcquireError, Denied, DeniedReason};
 use crate::quota::Quota;
-use crate::state::{Bucket, CLOSED, Curve, Glance, INFINITE, Renew, Supply, Taken, Tokens};
+use crate::state::{Bucket, CLOSED, Curve, INFINITE, Renew, Supply, Taken, Tokens};
 use crate::waiters::Waiters;
 use std::borrow::Borrow;
 use std::time::Duration;
@@ -54,7 +54,7 @@ pub(super) enum How {
     /// Nothing is taken.
     Peek,
     Try,
-    /// Now or later; by this moment, if there is one.
+    /// Now or later; by this moment.
     Reserve(Option<u64>),
 }
 
@@ -140,14 +140,14 @@ impl<K> Shard<K> {
                 return asked;
             }
         }
-        let glance = match self.glance(request.n, request.now) {
-            Ok(glance) => glance,
+        let supply = match self.supply(request.n, request.now) {
+            Ok(supply) => supply,
             Err(asked) => return asked,
         };
         match self.table.find(request.hash, request.key) {
             Some(at) => {
                 let consumed = self.table.consumed(at);
-                let Judged { to, asked } = self.judge(consumed, glance, request, false);
+                let Judged { to, asked } = self.judge(consumed, supply, request, false);
                 if let Some(to) = to {
                     self.table.set_consumed(at, to);
                 }
@@ -159,13 +159,13 @@ impl<K> Shard<K> {
 
     /// What is supplied, unless the request is decided without it.
     #[inline]
-    fn glance(&mut self, n: u32, now: u64) -> Result<Glance, Asked> {
+    fn supply(&mut self, n: u32, now: u64) -> Result<Supply, Asked> {
         if n == 0 || self.curve.flags != 0 || n > self.curve.burst {
             return Err(Self::outright(&self.curve, n));
         }
-        match self.curve.glance(now) {
-            Ok(glance) => Ok(glance),
-            Err(Renew) => Ok(self.glance_renewed(now)),
+        match self.curve.supply(now) {
+            Ok(supply) => Ok(supply),
+            Err(Renew) => Ok(self.supply_renewed(now)),
         }
     }
 
@@ -183,10 +183,10 @@ impl<K> Shard<K> {
 
     /// What is supplied by `now`, of a line that may have to be continued from a new origin.
     #[cold]
-    pub(super) fn glance_renewed(&mut self, now: u64) -> Glance {
+    pub(super) fn supply_renewed(&mut self, now: u64) -> Supply {
         loop {
-            match self.curve.glance(now) {
-                Ok(glance) => return glance,
+            match self.curve.supply(now) {
+                Ok(supply) => return supply,
                 Err(Renew) => self.renew(now),
             }
         }
@@ -196,11 +196,11 @@ impl<K> Shard<K> {
     fn judge<Q: ?Sized>(
         &mut self,
         consumed: u64,
-        glance: Glance,
+        supply: Supply,
         request: &Request<'_, Q>,
         shared: bool,
     ) -> Judged {
-        let judged = judge(&self.curve, consumed, glance, request, self.resets, shared);
+        let judged = judge(&self.curve, consumed, supply, request, self.resets, shared);
         self.note(&judged.asked);
         judged
     }
@@ -214,9 +214,9 @@ impl<K> Shard<K> {
     }
 
     /// By which time a new key is judged, and what is supplied by then.
-    pub(super) fn arrival(&mut self, now: u64) -> (u64, Glance) {
+    pub(super) fn arrival(&mut self, now: u64) -> (u64, Supply) {
         let moment = now.max(self.seen);
-        (moment, self.glance_renewed(moment))
+        (moment, self.supply_renewed(moment))
     }
 
     /// What a new key has consumed.
@@ -238,11 +238,10 @@ impl<K> Shard<K> {
         Q: ?Sized,
         F: Fn(&K) -> u64,
     {
-        let (moment, glance) = self.arrival(request.now);
-        let supply = self.curve.exact(glance);
+        let (moment, supply) = self.arrival(request.now);
         let consumed = self.fresh(supply);
         if let How::Peek = request.how {
-            return self.judge(consumed, glance, request, false).asked;
+            return self.judge(consumed, supply, request, false).asked;
         }
         if spare.is_none() {
             return Asked::NeedKey;
@@ -250,9 +249,9 @@ impl<K> Shard<K> {
         self.seen = moment;
         self.sweep_a_little(supply, gone);
         let Some(vacant) = self.place(request, rules, supply, gone) else {
-            return self.without_a_place(request, rules.policy, glance);
+            return self.without_a_place(request, rules.policy, supply);
         };
-        let Judged { to, asked } = self.judge(consumed, glance, request, false);
+        let Judged { to, asked } = self.judge(consumed, supply, request, false);
         if let Some(key) = spare.take() {
             // What is not granted counts from now on: it would never be full otherwise.
             self.table.put(vacant, key, to.unwrap_or(consumed));
@@ -293,83 +292,65 @@ impl<K> Shard<K> {
         &mut self,
         request: &Request<'_, Q>,
         policy: Policy,
-        glance: Glance,
+        supply: Supply,
     ) -> Asked {
-        let supply = self.curve.exact(glance);
         if policy == Policy::SharedOverflow {
             let consumed = match self.overflow {
                 Some(consumed) => consumed,
                 None => supply.floor - self.curve.units(self.initial),
             };
-            let Judged { to, asked } = self.judge(consumed, glance, request, true);
+            let Judged { to, asked } = self.judge(consumed, supply, request, true);
             self.overflow = Some(to.unwrap_or(consumed));
             return asked;
         }
         let least = self.table.fullest(request.hash).map_or(supply.floor, |(_, least)| least);
-        // It makes room when it is full, or already when it owes nothing.
-        let to = match policy {
-            Policy::EvictFullest => least,
-            _ => least.saturating_add(self.curve.units(self.curve.burst)),
-        };
+        let to = least.saturating_add(self.curve.units(self.curve.burst));
         Asked::Denied(Denied::table_full(&self.curve, request.now, to))
     }
 
-    /// What is in the bucket of a key.
-    pub(super) fn level<Q>(&mut self, hash: u64, key: &Q, now: u64) -> f64
+    /// The bucket of a key, as it would be if it came now.
+    pub(super) fn bucket_of<Q>(&mut self, hash: u64, key: &Q, now: u64) -> (Bucket, Supply)
     where
         K: Borrow<Q>,
         Q: Eq + ?Sized,
     {
-        if !self.specials.is_empty() {
-            if let Some(special) = self.specials.get_mut(hash, key) {
-                return special.level(now);
-            }
+        if let Some(special) = self.specials.get_mut(hash, key) {
+            let supply = special.supply(now);
+            return (special.bucket, supply);
         }
-        let at = self.table.find(hash, key);
-        let glance = self.glance_renewed(if at.is_some() { now } else { now.max(self.seen) });
-        let supply = self.curve.exact(glance);
-        let consumed = at.map_or_else(|| self.fresh(supply), |at| self.table.consumed(at));
-        level(&self.curve, consumed, supply)
+        if let Some(at) = self.table.find(hash, key) {
+            let supply = self.supply_renewed(now);
+            let consumed = self.table.consumed(at);
+            return (Bucket { curve: self.curve, consumed }, supply);
+        }
+        let (_, supply) = self.arrival(now);
+        (Bucket { curve: self.curve, consumed: self.fresh(supply) }, supply)
     }
 
-    /// Forgets a key; `false` if there is nothing to forget.
-    pub(super) fn forget<Q>(&mut self, hash: u64, key: &Q, now: u64, gone: &mut Gone<K>) -> bool
+    /// A key starts anew.
+    pub(super) fn reset<Q>(&mut self, hash: u64, key: &Q, now: u64, gone: &mut Gone<K>) -> bool
     where
         K: Borrow<Q>,
         Q: Eq + ?Sized,
     {
-        // What it was promised does not come back: the same place may be promised to it again.
-        self.resets += 1;
         if let Some(special) = self.specials.get_mut(hash, key) {
-            special.reset(now);
-            return true;
+            special.restart(now);
+        } else if let Some(at) = self.table.find(hash, key) {
+            self.seen = self.seen.max(now);
+            self.table.evict(at, gone);
+        } else {
+            return false;
         }
-        let Some(at) = self.table.find(hash, key) else { return false };
-        self.table.evict(at, gone);
+        self.resets += 1;
         true
     }
 
-    /// Forgets whoever is full again, and gives memory back; says how many.
-    pub(super) fn sweep(
-        &mut self,
-        now: u64,
-        hash_of: impl Fn(&K) -> u64,
-        gone: &mut Gone<K>,
-    ) -> usize {
-        let forgotten = self.forget_full(now, gone);
-        self.prune(now, gone);
-        self.table.shrink(hash_of);
-        forgotten
-    }
-
-    /// Forgets whoever is full again; says how many.
-    pub(super) fn forget_full(&mut self, now: u64, gone: &mut Gone<K>) -> usize {
-        let (moment, glance) = self.arrival(now);
+    /// Drops whoever is full again.
+    pub(super) fn sweep(&mut self, now: u64, gone: &mut Gone<K>) {
+        let (moment, supply) = self.arrival(now);
         self.seen = moment;
-        let brim = brim(&self.curve, self.curve.exact(glance));
-        let before = self.table.len();
-        self.table.sweep(usize::MAX, brim, gone);
-        before - self.table.len()
+        self.table.sweep(usize::MAX, brim(&self.curve, supply), gone);
+        self.prune(moment, gone);
     }
 
     fn sweep_a_little(&mut self, supply: Supply, gone: &mut Gone<K>) {
@@ -379,11 +360,6 @@ impl<K> Shard<K> {
             self.table.sweep(1, brim(&self.curve, supply), gone);
         }
     }
-}
-
-/// What is in a bucket, in tokens.
-pub(super) fn level(curve: &Curve, consumed: u64, supply: Supply) -> f64 {
-    if curve.flags & INFINITE != 0 { f64::INFINITY } else { curve.level(consumed, supply) }
 }
 
 /// Whoever has consumed no more than this is full.
@@ -396,13 +372,13 @@ pub(super) const fn brim(curve: &Curve, supply: Supply) -> u64 {
 pub(super) fn judge<Q: ?Sized>(
     curve: &Curve,
     consumed: u64,
-    glance: Glance,
+    supply: Supply,
     request: &Request<'_, Q>,
     resets: u64,
     shared: bool,
 ) -> Judged {
     let Request { n, now, how, .. } = *request;
-    let to = match (curve.take(consumed, glance, n), how) {
+    let to = match (curve.take_exactly(consumed, supply, n), how) {
         (Taken::Now { .. }, How::Peek) => return Judged { to: None, asked: Asked::Granted },
         (Taken::Now { to }, _) => return Judged { to: Some(to), asked: Asked::Granted },
         (Taken::Later { to }, _) => to,

@@ -1,10 +1,9 @@
 //! Keys with quotas of their own: each has a whole bucket, beside the table.
 
-use super::change::changed;
-use super::shard::{Asked, Judged, Request, Shard, brim, judge, level};
+use super::shard::{Asked, Judged, Request, Shard, brim, judge};
 use super::table::Gone;
 use crate::quota::Quota;
-use crate::state::{Bucket, Change, Curve, Glance, Inherit, Renew};
+use crate::state::{Bucket, Change, Curve, Inherit, Renew, Supply};
 use crate::waiters::WakeBatch;
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -20,6 +19,8 @@ pub(super) struct Specials<K> {
 pub(super) struct Special<K> {
     key: K,
     pub(super) bucket: Bucket,
+    /// What it has when it starts anew.
+    pub(super) initial: u32,
     /// Its quota was taken away. It has the one of all others now, and goes when it is full: until
     /// then it may be promised tokens, by a line that only this bucket knows.
     pub(super) follows: bool,
@@ -32,6 +33,10 @@ impl<K> Specials<K> {
 
     pub(super) const fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.len
     }
 
     pub(super) fn get_mut<Q>(&mut self, hash: u64, key: &Q) -> Option<&mut Special<K>>
@@ -50,9 +55,9 @@ impl<K> Specials<K> {
         self.by_hash.get(&hash)?.iter().find(|special| special.key.borrow() == key)
     }
 
-    fn insert(&mut self, hash: u64, key: K, bucket: Bucket) {
+    fn insert(&mut self, hash: u64, key: K, bucket: Bucket, initial: u32) {
         self.len += 1;
-        let special = Special { key, bucket, follows: false };
+        let special = Special { key, bucket, initial, follows: false };
         self.by_hash.entry(hash).or_default().push(special);
     }
 
@@ -78,33 +83,29 @@ impl<K> Special<K> {
         &self.bucket.curve
     }
 
-    fn glance(&mut self, now: u64) -> Glance {
+    pub(super) fn supply(&mut self, now: u64) -> Supply {
         loop {
-            match self.bucket.curve.glance(now) {
-                Ok(glance) => return glance,
+            match self.bucket.curve.supply(now) {
+                Ok(supply) => return supply,
                 Err(Renew) => self.change(Change::Renew, now),
             }
         }
     }
 
     pub(super) fn change(&mut self, change: Change, now: u64) {
-        self.bucket = changed(&self.bucket, change, now.max(self.curve().start));
+        self.bucket = self.bucket.change(change, now.max(self.curve().start), 0);
     }
 
-    pub(super) fn level(&mut self, now: u64) -> f64 {
-        let glance = self.glance(now);
-        level(self.curve(), self.bucket.consumed, self.curve().exact(glance))
-    }
-
-    /// It starts anew, by the quota that it has.
-    pub(super) fn reset(&mut self, now: u64) {
-        self.change(Change::Quota(self.curve().quota(), Inherit::Reset), now);
+    /// As if it had never been asked.
+    pub(super) fn restart(&mut self, now: u64) {
+        let supply = self.supply(now);
+        let initial = self.curve().units(self.initial.min(self.curve().burst));
+        self.bucket.consumed = supply.floor - initial;
     }
 
     fn is_over(&mut self, now: u64) -> bool {
         self.follows && {
-            let glance = self.glance(now);
-            let supply = self.bucket.curve.exact(glance);
+            let supply = self.supply(now);
             self.bucket.consumed <= brim(&self.bucket.curve, supply)
         }
     }
@@ -132,13 +133,14 @@ impl<K> Shard<K> {
         if request.n == 0 || curve.flags != 0 || request.n > curve.burst {
             return Some(Self::outright(curve, request.n));
         }
-        let glance = special.glance(request.now);
+        let supply = special.supply(request.now);
         let Bucket { curve, consumed } = &special.bucket;
-        let Judged { to, asked } = judge(curve, *consumed, glance, request, self.resets, false);
+        let Judged { to, asked } = judge(curve, *consumed, supply, request, self.resets, false);
         if let Some(to) = to {
             special.bucket.consumed = to;
         }
-        self.note(&asked);
+        // The place is one of its own line.
+        self.pending += usize::from(matches!(asked, Asked::Promised(_)));
         Some(asked)
     }
 
@@ -167,25 +169,25 @@ impl<K> Shard<K> {
         let change = |inherit| Change::Quota(quota, inherit);
         if let Some(special) = self.specials.get_mut(hash, &key) {
             special.change(change(Inherit::AsIs), now);
+            special.initial = quota.initial_tokens();
             special.follows = false;
             gone.push(key);
         } else {
-            let (moment, glance) = self.arrival(now);
-            let supply = self.curve.exact(glance);
+            let (moment, supply) = self.arrival(now);
             // Its places stay where they are: whoever waits for it is promised some.
             let bucket = |consumed| Bucket { curve: self.curve, consumed };
             let bucket = if let Some(at) = self.table.find(hash, &key) {
                 let bucket =
-                    changed(&bucket(self.table.consumed(at)), change(Inherit::AsIs), moment);
+                    bucket(self.table.consumed(at)).change(change(Inherit::AsIs), moment, 0);
                 self.table.evict(at, gone);
                 bucket
             } else if self.overflow.is_some() {
-                changed(&bucket(self.fresh(supply)), change(Inherit::AsIs), moment)
+                bucket(self.fresh(supply)).change(change(Inherit::AsIs), moment, 0)
             } else {
-                changed(&bucket(supply.floor), change(Inherit::Reset), moment)
+                bucket(supply.floor).change(change(Inherit::Reset), moment, 0)
             };
             self.seen = moment;
-            self.specials.insert(hash, key, bucket);
+            self.specials.insert(hash, key, bucket, quota.initial_tokens());
         }
         self.waiters.settle_where(batch, |()| Some(()));
     }
@@ -203,10 +205,11 @@ impl<K> Shard<K> {
         K: Borrow<Q>,
         Q: Eq + ?Sized,
     {
-        let quota = self.curve.quota();
+        let (quota, initial) = (self.curve.quota(), self.initial);
         let special = self.specials.get_mut(hash, key).filter(|special| !special.follows);
         let Some(special) = special else { return false };
         special.change(Change::Quota(quota, Inherit::AsIs), now);
+        special.initial = initial;
         special.follows = true;
         self.seen = self.seen.max(now);
         self.prune(now, gone);

@@ -1,7 +1,7 @@
 //! The core that several share, on one thread: what a defect that was found once looked like.
 
-use super::support::{reserve, take};
-use crate::core::{Core, Due};
+use super::support::{assert_envelope, core, reserve, take};
+use crate::core::{Core, Due, Promise};
 use crate::quota::{Quota, Rate};
 use crate::state::{Change, Inherit};
 use std::task::Waker;
@@ -71,4 +71,110 @@ fn no_clock_is_read_without_a_limit() {
     core.try_acquire(u32::MAX, clock).unwrap();
     core.peek(1, clock).unwrap();
     Core::new(Quota::per_second(1), 0).try_acquire(0, clock).unwrap();
+}
+
+/// Go's rule for a line that is cancelled from its end: each gives back what nobody behind it waits
+/// for, and those who have left are nobody (`TestCancelMulti`).
+#[test]
+fn a_line_is_cancelled_from_its_end() {
+    let core = Core::new(Quota::every(Duration::from_nanos(100)).burst(4), 0);
+    assert!(take(&core, 4, 0));
+    let [first, _, last] = [3, 1, 1].map(|n| reserve(&core, n, 0));
+    assert_eq!((core.cancel(last, 100), core.cancel(first, 100)), (1, 2));
+    assert_eq!(reserve(&core, 3, 100).at, Some(500));
+    let [fifth, sixth] = [2, 2].map(|n| reserve(&core, n, 100));
+    assert_eq!((core.cancel(sixth, 100), core.cancel(fifth, 100)), (2, 2));
+    assert_eq!(reserve(&core, 1, 100).at, Some(600));
+}
+
+/// What was there at once lies below the brim after a refund: given back all the same, it would be
+/// promised again beside what took its place.
+#[test]
+fn what_was_there_at_once_is_not_given_back_from_below_the_brim() {
+    let core = Core::new(Quota::every(Duration::from_nanos(20)).burst(2), 0);
+    let first = reserve(&core, 1, 0);
+    core.refund(1, 0);
+    let second = reserve(&core, 2, 0);
+    assert_eq!(core.cancel(first, 0), 0);
+    // Two at 40, and two more not before 80.
+    let line = [2, 2].map(|n| reserve(&core, n, 0).at);
+    assert_eq!(line, [Some(40), Some(80)]);
+    assert_eq!(core.cancel(second, 0), 0);
+    // In the same moment, and with nothing changed, it is.
+    let core = Core::new(Quota::every(Duration::from_nanos(20)).burst(2), 0);
+    let first = reserve(&core, 1, 0);
+    assert_eq!((core.cancel(first, 0), core.try_up_to(9, 0)), (1, 2));
+}
+
+/// A change of units leaves the line as it is: whoever is cancelled after it gives back what he would
+/// have before, and who stands at the same mark still does.
+#[test]
+fn a_line_outlives_changes_of_its_units() {
+    let core = Core::new(Quota::every(Duration::from_nanos(7)).burst(4), 0);
+    assert!(take(&core, 4, 0));
+    let [first, second] = [3, 2].map(|n| reserve(&core, n, 0));
+    for (now, rate) in [(3, Rate::per(6, Duration::from_nanos(1))), (3, Rate::per_second(1))] {
+        core.reconfigure(|quota| Quota { rate, ..quota }, Inherit::AsIs, now);
+    }
+    assert_eq!((core.cancel(first, 3), core.cancel(second, 3)), (1, 2));
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Reserve(u32),
+    /// Which of those that stand.
+    Cancel(usize),
+}
+
+/// What stands after these steps, all at one moment, from an empty bucket.
+fn after(steps: &[Step], burst: u32, core: &Core) -> Vec<Promise> {
+    assert!(take(core, burst, 0));
+    let mut stand = Vec::new();
+    for step in steps {
+        match *step {
+            Step::Reserve(n) => stand.push(reserve(core, n, 0)),
+            Step::Cancel(index) => {
+                core.cancel(stand.remove(index), 0);
+            }
+        }
+    }
+    stand
+}
+
+fn search(steps: &mut Vec<Step>, stand: usize, burst: u32, depth: u32, seen: &mut u32) {
+    *seen += 1;
+    // What is wrong shows in what is promised afterwards, in pieces of some size.
+    for piece in 1..=burst {
+        let core = core(10, burst, 0);
+        let stand = after(steps, burst, &core);
+        let mut granted: Vec<_> = stand.iter().map(|it| (it.at.unwrap(), it.n())).collect();
+        granted.push((0, burst));
+        while granted.last().unwrap().0 < 10 * u64::from(burst) * 3 {
+            granted.push((reserve(&core, piece, 0).at.unwrap(), piece));
+        }
+        assert_envelope(&mut granted, 10, burst);
+    }
+    if depth == 0 {
+        return;
+    }
+    let reserves = (1..=burst).map(Step::Reserve);
+    for step in reserves.chain((0..stand).map(Step::Cancel)) {
+        let stand = match step {
+            Step::Reserve(_) => stand + 1,
+            Step::Cancel(_) => stand - 1,
+        };
+        steps.push(step);
+        search(steps, stand, burst, depth - 1, seen);
+        steps.pop();
+    }
+}
+
+/// All of them, one after the other.
+#[test]
+fn every_short_schedule_of_reserves_and_cancels() {
+    let mut seen = 0;
+    for (burst, depth) in [(2, 6), (3, 7)] {
+        search(&mut Vec::new(), 0, burst, depth, &mut seen);
+    }
+    assert!(seen > 50_000, "{seen}");
 }

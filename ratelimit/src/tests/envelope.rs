@@ -4,8 +4,9 @@
 //! at which it is due, a refund adds to every stretch that contains it, a debt is nobody's token. The
 //! rate is the integral of what was in force. The burst is the largest since the first was promised of
 //! those who stood in line when what is counted was promised: a smaller one sends nobody away, and who
-//! came under a larger one gives back by that when he leaves. What is due at a fraction of a nanosecond is due at the next whole
-//! one, so a stretch may be one longer than it looks.
+//! came under a larger one gives back by that when he leaves. What is due at a fraction of a
+//! nanosecond is due at the next whole one, so a stretch may be one longer than it looks; and what runs
+//! over the brim is counted to a unit.
 
 use super::support::{Random, take};
 use crate::core::{Core, Due, Promise};
@@ -15,7 +16,11 @@ use std::task::Waker;
 use std::time::Duration;
 
 /// A multiple of every period: rates are whole numbers of tokens in so many nanoseconds.
-const UNIT: u64 = 120;
+const UNIT: u64 = 120 * SCALE;
+/// So that a unit of the limiter's, which is a nanosecond's supply or two, is a small part of a token.
+const SCALE: u64 = 1_000;
+/// A bucket that ran over is counted to such a unit: at the fastest of these rates 1/128.
+const ROUNDED: u64 = UNIT / 128;
 const PERIODS: [u64; 16] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 24, 30, 40, 60, 120];
 
 struct Held {
@@ -161,7 +166,7 @@ impl World {
             0 => ("try", u32::from(take(core, n, now)) * n),
             1 => ("up to", core.try_up_to(n, now)),
             _ => {
-                let latest = (kind == 2).then(|| now + self.random.below(40));
+                let latest = (kind == 2).then(|| now + self.random.below(40 * SCALE));
                 if let Ok(promise) = core.reserve(n, latest, now) {
                     let at = promise.at;
                     self.note(|| format!("reserve {n} at {at:?}"));
@@ -210,7 +215,7 @@ impl World {
                 self.bursts.push((self.real, burst));
             }
             2 => {
-                let by = self.random.below(20);
+                let by = self.random.below(20 * SCALE);
                 self.until = now + by;
                 self.core.change(Change::Pause { until: self.until }, now);
                 self.note(|| format!("pause for {by}"));
@@ -236,12 +241,15 @@ impl World {
                 let by = self.random.below(1 + 3 * UNIT / self.rate.max(1));
                 self.pass(by);
             }
-            12 if self.random.below(8) > 0 => self.pass(1),
+            12 if self.random.below(8) > 0 => {
+                let by = 1 + self.random.below(SCALE);
+                self.pass(by);
+            }
             // Long enough for a new origin.
             12 if self.random.below(16) == 0 => self.pass(1 << 53),
             12 | 13 => {
                 self.fire(self.clock + 1);
-                let by = self.random.below(30);
+                let by = self.random.below(30 * SCALE);
                 self.clock = self.clock.saturating_sub(by);
                 if self.clock < self.until {
                     self.pause();
@@ -249,7 +257,7 @@ impl World {
                 self.note(|| format!("back by {by}"));
             }
             14 => {
-                let by = 1 + self.random.below(30);
+                let by = 1 + self.random.below(30 * SCALE);
                 self.pass(by);
             }
             kind => self.reconfigure(kind - 15),
@@ -276,7 +284,8 @@ impl World {
                 let back = self.refunds.iter().filter(|it| it.1 >= from && it.0 <= granted.at);
                 let more = u64::from(burst) + back.map(|it| u64::from(it.2)).sum::<u64>();
                 let supplied = supplied[last].1 - supplied[first].0;
-                if sum * u128::from(UNIT) > u128::from(more) * u128::from(UNIT) + supplied {
+                let allowed = u128::from(more) * u128::from(UNIT) + supplied + u128::from(ROUNDED);
+                if sum * u128::from(UNIT) > allowed {
                     return Some(format!(
                         "{sum} from {from} to {}, of {more} and {supplied} / {UNIT}",
                         granted.at
@@ -292,7 +301,7 @@ fn some_rate(random: &mut Random) -> Rate {
     if random.below(24) == 0 {
         return Rate::ZERO;
     }
-    let period = PERIODS[random.below(PERIODS.len() as u64) as usize];
+    let period = SCALE * PERIODS[random.below(PERIODS.len() as u64) as usize];
     Rate::per(1 + random.below(6) as u32, Duration::from_nanos(period))
 }
 

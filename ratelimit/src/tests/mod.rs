@@ -6,7 +6,16 @@ mod core;
 #[cfg(not(lockgate_loom))]
 mod envelope;
 #[cfg(not(lockgate_loom))]
-mod keyed;
+mod exact;
+#[cfg(lockgate_loom)]
+mod loom_change;
+#[cfg(lockgate_loom)]
+mod loom_grant;
+#[cfg(lockgate_loom)]
+mod loom_promise;
+#[cfg(all(lockgate_loom, feature = "async"))]
+mod loom_wait;
 #[cfg(not(lockgate_loom))]
 mod state;
+#[allow(dead_code, reason = "what only models or only tests need")]
 mod support;

@@ -7,14 +7,16 @@
 mod auto_traits;
 mod both_worlds;
 mod cancellation;
+mod clocks;
 mod envelope;
 mod errors;
 mod go_parity;
-mod keyed;
 mod laws;
+mod model;
 mod reconfigure;
 mod regressions;
 mod several;
 mod sometimes;
 mod support;
+mod throttle;
 mod waiting;

@@ -158,6 +158,26 @@ fn the_last_pause_is_the_one_that_counts() {
     assert!(limiter.try_acquire(1).is_ok(), "a moment that has passed ends it");
 }
 
+/// A client without a limit of its own still pauses when its server says so.
+#[test]
+fn a_limiter_without_a_limit_pauses_and_closes() {
+    let (limiter, clock) = limiter(Quota::INF);
+    limiter.pause_for(secs(2));
+    let denied = limiter.try_acquire(7).unwrap_err();
+    assert_eq!((denied.reason(), denied.retry_after()), (DeniedReason::Paused, Some(secs(2))));
+    assert_eq!(limiter.peek(1).unwrap_err().reason(), DeniedReason::Paused);
+    assert_eq!((limiter.try_up_to(9), limiter.drain()), (0, 0));
+    assert!(limiter.try_acquire(0).is_ok());
+    assert_eq!(limiter.reserve(7).unwrap().commit(), at_ms(2_000));
+    assert!(limiter.reserve_within(7, secs(1)).is_err());
+    clock.set(at_ms(2_000));
+    assert!(limiter.try_acquire(u32::MAX).is_ok());
+    assert_eq!(limiter.try_up_to(9), 9);
+    limiter.close();
+    assert_eq!(limiter.try_acquire(1).unwrap_err().reason(), DeniedReason::Closed);
+    assert_eq!(limiter.try_up_to(9), 0);
+}
+
 #[test]
 fn closed_is_for_good() {
     let (limiter, _) = limiter(quota(10, 5));
@@ -212,10 +232,12 @@ mod waits {
         a_deadline_that_a_change_makes_late_fails_when_it_is_learnt,
         a_pause_makes_waits_longer_and_its_end_shorter,
         whoever_asks_during_a_pause_waits_for_its_end,
+        without_a_limit_the_end_of_a_pause_is_waited_for,
         tokens_that_are_put_in_serve_those_who_wait_first,
         closing_fails_those_whose_tokens_are_not_there,
         a_smaller_burst_leaves_those_who_wait_in_line,
         a_reset_serves_those_who_wait_first,
+        a_refund_takes_nothing_from_those_whose_turn_has_come,
         a_debt_makes_nobody_wait_longer_who_waited_before,
     ];
 
@@ -299,6 +321,33 @@ mod waits {
         assert_eq!(W::outcome(second), Ok(ms(1_100)));
     }
 
+    /// And what it did not take, it cannot give back.
+    fn without_a_limit_the_end_of_a_pause_is_waited_for<W: World>() {
+        let (limiter, clock) = limiter(Quota::new(Rate::INF, 5));
+        limiter.pause_until(at_ms(1_000));
+        let queue = |n| W::queue(&limiter, limiter.acquire_owned(n));
+        let (mut first, second, hasty) = (
+            queue(5),
+            queue(u32::MAX),
+            W::queue(&limiter, limiter.acquire_owned(1).within(ms(1_500))),
+        );
+        limiter.pause_until(at_ms(2_000));
+        assert_eq!(W::outcome(hasty), Err(AcquireError::TooLong { wait: Some(secs(2)) }));
+        clock.set(at_ms(1_999));
+        assert!(W::still_waits(&mut first));
+        clock.set(at_ms(2_000));
+        assert_eq!((W::outcome(first), W::outcome(second)), (Ok(secs(2)), Ok(secs(2))));
+
+        limiter.pause_for(secs(1));
+        let waiting = queue(5);
+        limiter.set_rate(Rate::per_second(10));
+        limiter.consume_debt(5).unwrap();
+        assert_eq!(limiter.tokens(), 0.0);
+        limiter.close();
+        assert_eq!(W::outcome(waiting), Err(AcquireError::Closed));
+        assert_eq!(limiter.tokens(), 0.0);
+    }
+
     fn tokens_that_are_put_in_serve_those_who_wait_first<W: World>() {
         let (limiter, clock) = limiter(quota(10, 4).initial(0));
         let first = W::queue(&limiter, limiter.acquire_owned(2));
@@ -342,6 +391,19 @@ mod waits {
         limiter.replace(Quota::per_second(7), Inherit::Reset);
         assert_eq!(W::outcome(waiting), Ok(ms(0)));
         assert_eq!(limiter.tokens(), 4.0);
+    }
+
+    /// Whoever waits for the end of a pause, or has not looked since his turn came, is served before
+    /// what is there is set to less.
+    fn a_refund_takes_nothing_from_those_whose_turn_has_come<W: World>() {
+        let (limiter, clock) = limiter(Quota::new(Rate::ZERO, 5));
+        limiter.pause_until(at_ms(100));
+        let waiting = W::queue(&limiter, limiter.acquire_owned(2));
+        limiter.refund(2);
+        limiter.set_tokens(1).unwrap();
+        clock.set(at_ms(100));
+        assert_eq!(W::outcome(waiting), Ok(ms(100)));
+        assert_eq!(limiter.tokens(), 1.0);
     }
 
     fn a_debt_makes_nobody_wait_longer_who_waited_before<W: World>() {

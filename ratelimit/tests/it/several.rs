@@ -1,4 +1,8 @@
 //! Several limiters at once: all or none, never more than each allows, and nobody starves.
+#![cfg_attr(
+    not(all(feature = "sync", feature = "async")),
+    allow(unused_imports, reason = "some tests are for one world only")
+)]
 
 use crate::support::{Limiter, limiter, ms, quota, secs};
 use lockgate_ratelimit::clock::{Clock, Manual};

@@ -153,6 +153,7 @@ pub(crate) use in_both_worlds;
 #[cfg(feature = "sync")]
 pub(crate) mod threads {
     use super::{Limiter, Outcome, PATIENCE, Wait, World, until};
+    use lockgate_ratelimit::Rate;
     use std::sync::mpsc;
     use std::thread;
 
@@ -166,8 +167,11 @@ pub(crate) mod threads {
             let before = (limiter.tokens(), limiter.clock().sleepers());
             let (done, outcome) = mpsc::channel();
             thread::spawn(move || done.send(wait.wait()));
-            until("the request is in line", || limiter.tokens() < before.0);
-            if limiter.quota().rate().interval().is_some() {
+            let rate = limiter.quota().rate();
+            // Without a limit, there is nothing that gets less.
+            let in_line = || rate.is_infinite() || limiter.tokens() < before.0;
+            until("the request is in line", in_line);
+            if rate != Rate::ZERO {
                 // Else what the clock says next may be news to a thread that has read it already.
                 until("the thread sleeps", || limiter.clock().sleepers() > before.1);
             }
@@ -256,7 +260,7 @@ pub(crate) mod tasks {
             let before = limiter.tokens();
             let mut task = Task::spawned(wait);
             assert!(task.still_waits(), "it has to wait");
-            assert!(limiter.tokens() < before);
+            assert!(limiter.tokens() < before || limiter.quota().rate().is_infinite());
             task
         }
 

@@ -5,8 +5,8 @@ use crate::floor::Floor;
 use crate::go::GoMutex;
 use crate::harness::threads::{Padded, Placement, Quota, together};
 use crate::harness::{Sample, Scenario, Unit, entries};
-use crate::ours::{Ours, OursQuanta};
-use crate::rivals::{GovernorInstant, GovernorQuanta, LeakyBucket, Ratelimit2};
+use crate::ours::{Ours, OursCached, OursQuanta};
+use crate::rivals::{GovernorInstant, GovernorQuanta, GovernorUpkeep, LeakyBucket, Ratelimit2};
 use crate::subject::{Decide, Limit};
 use std::hint::black_box;
 use std::time::Instant;
@@ -25,6 +25,8 @@ pub fn scenarios() -> Vec<Scenario> {
             Ours, Floor, GovernorInstant, GoMutex, Ratelimit2),
         entries!(one("deny/instant"), deny(): Ours, Floor, GovernorInstant, GoMutex, Ratelimit2),
         entries!(one("deny/quanta"), deny(): OursQuanta, GovernorQuanta),
+        entries!(one("allow/cached"), allow(1): OursCached, GovernorQuanta, GovernorUpkeep),
+        entries!(one("deny/cached"), deny(): OursCached, GovernorQuanta, GovernorUpkeep),
         entries!(two("allow/instant/two-threads"), allow_two():
             Ours, Floor, GovernorInstant, GoMutex, Ratelimit2),
         entries!(two("allow/quanta/two-threads"), allow_two(): OursQuanta, GovernorQuanta),

@@ -2,7 +2,7 @@
 
 use crate::harness::{Role, Subject};
 use crate::subject::{Await, Decide, Limit, Reserve, SetRate};
-use lockgate_ratelimit::clock::{Clock, Timestamp};
+use lockgate_ratelimit::clock::{Cached, Timestamp, Tsc};
 use lockgate_ratelimit::{Quota, Rate, RateLimiter};
 use std::time::Duration;
 
@@ -10,7 +10,10 @@ use std::time::Duration;
 pub struct Ours(RateLimiter);
 
 /// By the processor's counter.
-pub struct OursQuanta(RateLimiter<Quanta>);
+pub struct OursQuanta(RateLimiter<Tsc>);
+
+/// By a clock that a thread refreshes every millisecond, as governor's does.
+pub struct OursCached(RateLimiter<Cached>);
 
 fn quota(limit: Limit) -> Quota {
     Quota::new(Rate::per(limit.tokens, limit.period), limit.burst)
@@ -66,7 +69,7 @@ impl Subject for OursQuanta {
 
 impl Decide for OursQuanta {
     fn new(limit: Limit) -> Self {
-        Self(RateLimiter::with_clock(quota(limit), Quanta(quanta::Clock::default())))
+        Self(RateLimiter::with_clock(quota(limit), Tsc::new()))
     }
 
     #[inline]
@@ -75,12 +78,19 @@ impl Decide for OursQuanta {
     }
 }
 
-/// What governor reads by default.
-struct Quanta(quanta::Clock);
+impl Subject for OursCached {
+    const NAME: &'static str = "ours";
+    const ROLE: Role = Role::Ours;
+}
 
-impl Clock for Quanta {
+impl Decide for OursCached {
+    fn new(limit: Limit) -> Self {
+        let clock = Cached::with_thread(Duration::from_millis(1)).expect("a thread");
+        Self(RateLimiter::with_clock(quota(limit), clock))
+    }
+
     #[inline]
-    fn now(&self) -> Timestamp {
-        Timestamp::from_nanos(self.0.delta_as_nanos(0, self.0.raw()))
+    fn try_acquire(&self, n: u32) -> bool {
+        self.0.try_acquire(n).is_ok()
     }
 }
