@@ -11,7 +11,7 @@ use std::mem::needs_drop;
 use std::num::NonZeroU64;
 
 /// Places in a group.
-pub(super) const GROUP: usize = 8;
+pub(crate) const GROUP: usize = 8;
 
 const CONSUMED_BITS: u32 = 54;
 const CONSUMED: u64 = (1 << CONSUMED_BITS) - 1;
@@ -63,20 +63,20 @@ impl<K> Group<K> {
 
 /// A place in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct At {
+pub(crate) struct At {
     group: usize,
     slot: usize,
 }
 
 /// A place that nobody has, and what an entry there is marked with.
 #[derive(Debug)]
-pub(super) struct Vacant {
+pub(crate) struct Vacant {
     at: At,
     mark: u64,
 }
 
 #[derive(Debug)]
-pub(super) struct Table<K> {
+pub(crate) struct Table<K> {
     groups: Vec<Group<K>>,
     /// For each group, how many of its keys live in their second.
     spills: Vec<u8>,
@@ -89,14 +89,14 @@ pub(super) struct Table<K> {
 
 /// Keys that were taken out, to be dropped after the lock.
 #[derive(Debug)]
-pub(super) struct Gone<K>(Vec<K>);
+pub(crate) struct Gone<K>(Vec<K>);
 
 impl<K> Gone<K> {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(Vec::new())
     }
 
-    pub(super) fn push(&mut self, key: K) {
+    pub(crate) fn push(&mut self, key: K) {
         if needs_drop::<K>() {
             self.0.push(key);
         }
@@ -105,7 +105,7 @@ impl<K> Gone<K> {
 
 /// Good bits everywhere, whatever the hasher gave.
 #[inline]
-pub(super) const fn mix(hash: u64) -> u64 {
+pub(crate) const fn mix(hash: u64) -> u64 {
     let hash = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     hash ^ (hash >> 29)
 }
@@ -124,16 +124,16 @@ const fn tag(hash: u64) -> u64 {
 
 impl<K> Table<K> {
     /// An empty table, which will grow to `most` groups and no further.
-    pub(super) const fn new(most: usize) -> Self {
+    pub(crate) const fn new(most: usize) -> Self {
         Self { groups: Vec::new(), spills: Vec::new(), len: 0, most, hand: 0 }
     }
 
-    pub(super) const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.len
     }
 
     /// The most places that there may be.
-    pub(super) const fn limit(&self) -> usize {
+    pub(crate) const fn limit(&self) -> usize {
         self.most * GROUP
     }
 
@@ -157,7 +157,7 @@ impl<K> Table<K> {
     }
 
     #[inline]
-    pub(super) fn find<Q>(&self, hash: u64, key: &Q) -> Option<At>
+    pub(crate) fn find<Q>(&self, hash: u64, key: &Q) -> Option<At>
     where
         K: Borrow<Q>,
         Q: Eq + ?Sized,
@@ -189,25 +189,25 @@ impl<K> Table<K> {
     }
 
     #[inline]
-    pub(super) fn consumed(&self, at: At) -> u64 {
+    pub(crate) fn consumed(&self, at: At) -> u64 {
         self.groups[at.group].0[at.slot].as_ref().map_or(0, Entry::consumed)
     }
 
     #[inline]
-    pub(super) fn set_consumed(&mut self, at: At, consumed: u64) {
+    pub(crate) fn set_consumed(&mut self, at: At, consumed: u64) {
         debug_assert!(consumed <= CONSUMED);
         if let Some(entry) = &mut self.groups[at.group].0[at.slot] {
             entry.word = word(entry.word.get() & !CONSUMED, consumed);
         }
     }
 
-    pub(super) fn evict(&mut self, at: At, gone: &mut Gone<K>) {
+    pub(crate) fn evict(&mut self, at: At, gone: &mut Gone<K>) {
         if let Some(key) = self.remove(at) {
             gone.push(key);
         }
     }
 
-    pub(super) fn remove(&mut self, at: At) -> Option<K> {
+    pub(crate) fn remove(&mut self, at: At) -> Option<K> {
         let entry = self.groups[at.group].0[at.slot].take()?;
         self.len -= 1;
         if entry.is_second() {
@@ -216,7 +216,7 @@ impl<K> Table<K> {
         Some(entry.key)
     }
 
-    pub(super) fn put(&mut self, vacant: Vacant, key: K, consumed: u64) {
+    pub(crate) fn put(&mut self, vacant: Vacant, key: K, consumed: u64) {
         let Vacant { at, mark } = vacant;
         if mark & SECOND != 0 {
             self.spill(self.other(at.group, mark & TAG));
@@ -240,7 +240,7 @@ impl<K> Table<K> {
     /// A place for a key that is not in the table. Whoever has consumed no more than `brim` is full
     /// again, and makes room.
     #[inline]
-    pub(super) fn vacate(&mut self, hash: u64, brim: u64, gone: &mut Gone<K>) -> Option<Vacant> {
+    pub(crate) fn vacate(&mut self, hash: u64, brim: u64, gone: &mut Gone<K>) -> Option<Vacant> {
         if self.groups.is_empty() {
             return None;
         }
@@ -312,7 +312,7 @@ impl<K> Table<K> {
     }
 
     /// Of those that could make room for a key, the one that has consumed least.
-    pub(super) fn fullest(&self, hash: u64) -> Option<(At, u64)> {
+    pub(crate) fn fullest(&self, hash: u64) -> Option<(At, u64)> {
         let mut found: Option<(At, u64)> = None;
         if !self.groups.is_empty() {
             let first = self.first(hash);
@@ -329,7 +329,7 @@ impl<K> Table<K> {
     }
 
     /// [`vacate`](Self::vacate), in a larger table if need be.
-    pub(super) fn vacate_or_grow(
+    pub(crate) fn vacate_or_grow(
         &mut self,
         hash: u64,
         brim: u64,
@@ -386,7 +386,7 @@ impl<K> Table<K> {
     }
 
     /// Gives memory back: the smallest table that has room for all, or one that is found at once.
-    pub(super) fn shrink(&mut self, hash_of: impl Fn(&K) -> u64) {
+    pub(crate) fn shrink(&mut self, hash_of: impl Fn(&K) -> u64) {
         let mut groups = (self.len + self.len / 16).div_ceil(GROUP);
         if groups == 0 {
             self.groups = Vec::new();
@@ -398,26 +398,26 @@ impl<K> Table<K> {
     }
 
     /// Empties it, and gives what was in it, to be dropped after the lock.
-    pub(super) fn take(&mut self) -> Self {
+    pub(crate) fn take(&mut self) -> Self {
         let empty = Self::new(self.most);
         std::mem::replace(self, empty)
     }
 
     /// The furthest that anybody has consumed.
-    pub(super) fn most_consumed(&self) -> u64 {
+    pub(crate) fn most_consumed(&self) -> u64 {
         let entries = self.groups.iter().flat_map(|group| group.0.iter().flatten());
         entries.map(Entry::consumed).max().unwrap_or(0)
     }
 
     /// Changes what everybody has consumed.
-    pub(super) fn convert(&mut self, mut to: impl FnMut(u64) -> u64) {
+    pub(crate) fn convert(&mut self, mut to: impl FnMut(u64) -> u64) {
         for entry in self.groups.iter_mut().flat_map(|group| group.0.iter_mut().flatten()) {
             entry.word = word(entry.word.get() & !CONSUMED, to(entry.consumed()));
         }
     }
 
     /// Drops whoever is full again, in the next `groups` groups.
-    pub(super) fn sweep(&mut self, groups: usize, brim: u64, gone: &mut Gone<K>) {
+    pub(crate) fn sweep(&mut self, groups: usize, brim: u64, gone: &mut Gone<K>) {
         for _ in 0..groups.min(self.groups.len()) {
             if self.hand >= self.groups.len() {
                 self.hand = 0;

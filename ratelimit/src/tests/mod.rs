@@ -15,6 +15,11 @@ mod loom_grant;
 mod loom_promise;
 #[cfg(all(lockgate_loom, feature = "async"))]
 mod loom_wait;
+mod keyed;
+#[cfg(not(lockgate_loom))]
+mod keyed_limits;
+#[cfg(lockgate_loom)]
+mod loom_keyed;
 #[cfg(not(lockgate_loom))]
 mod state;
 #[allow(dead_code, reason = "what only models or only tests need")]

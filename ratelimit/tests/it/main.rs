@@ -20,3 +20,7 @@ mod sometimes;
 mod support;
 mod throttle;
 mod waiting;
+
+mod keyed;
+#[cfg(feature = "async")]
+mod keyed_laws;
