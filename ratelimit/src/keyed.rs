@@ -272,8 +272,8 @@ impl<K, C: Clock, S> Keyed<K, C, S> {
     /// Whoever waits is told, and waits by the new rate.
     ///
     /// Those who wait keep their place in line: where more is given to the buckets, they are served
-    /// from it first. A key of which nothing is known starts as a new one. A limiter that is closed
-    /// stays as it is.
+    /// from it first. A key that is full, or of which nothing is known, starts anew by the new quota.
+    /// A limiter that is closed stays as it is.
     pub fn set_quota(&self, quota: Quota, inherit: Inherit) {
         let now = self.nanos();
         let (mut batch, mut gone, mut cleared) = (WakeBatch::default(), Gone::new(), Vec::new());

@@ -35,6 +35,8 @@ impl<K> Shard<K> {
         batch: &mut WakeBatch,
         gone: &mut Gone<K>,
     ) -> Option<Table<K>> {
+        // A key that is full starts anew by the new quota, whether it was forgotten yet or not.
+        self.sweep(now, gone);
         let (from, to) = (self.curve.burst, quota.burst);
         let bonus = match inherit {
             Inherit::Reset => quota.initial_tokens(),
@@ -65,7 +67,6 @@ impl<K> Shard<K> {
             special.change(Change::Quota(quota, inherit), now);
             special.initial = quota.initial_tokens();
         }
-        self.prune(now, gone);
         self.waiters.settle_where(batch, |()| Some(()));
         cleared
     }

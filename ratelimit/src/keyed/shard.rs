@@ -247,9 +247,12 @@ impl<K> Shard<K> {
             return Asked::NeedKey;
         }
         self.seen = moment;
-        self.sweep_a_little(supply, gone);
-        let Some(vacant) = self.place(request, rules, supply, gone) else {
-            return self.without_a_place(request, rules.policy, supply);
+        // INVARIANT: who is full is judged by the caller's time, never by a later one that somebody
+        // saw before a clock stepped back: by that, what was granted since is long paid for.
+        let here = self.supply_renewed(request.now);
+        self.sweep_a_little(here, gone);
+        let Some(vacant) = self.place(request, rules, here, gone) else {
+            return self.without_a_place(request, rules.policy, here, supply);
         };
         let Judged { to, asked } = self.judge(consumed, supply, request, false);
         if let Some(key) = spare.take() {
@@ -293,11 +296,12 @@ impl<K> Shard<K> {
         request: &Request<'_, Q>,
         policy: Policy,
         supply: Supply,
+        arrival: Supply,
     ) -> Asked {
         if policy == Policy::SharedOverflow {
-            let consumed = match self.overflow {
-                Some(consumed) => consumed,
-                None => supply.floor - self.curve.units(self.initial),
+            let (consumed, supply) = match self.overflow {
+                Some(consumed) => (consumed, supply),
+                None => (self.fresh(arrival), arrival),
             };
             let Judged { to, asked } = self.judge(consumed, supply, request, true);
             self.overflow = Some(to.unwrap_or(consumed));
@@ -347,10 +351,11 @@ impl<K> Shard<K> {
 
     /// Drops whoever is full again.
     pub(super) fn sweep(&mut self, now: u64, gone: &mut Gone<K>) {
-        let (moment, supply) = self.arrival(now);
-        self.seen = moment;
+        self.seen = self.seen.max(now);
+        // Not by a later time, as for a new key.
+        let supply = self.supply_renewed(now);
         self.table.sweep(usize::MAX, brim(&self.curve, supply), gone);
-        self.prune(moment, gone);
+        self.prune(now, gone);
     }
 
     fn sweep_a_little(&mut self, supply: Supply, gone: &mut Gone<K>) {

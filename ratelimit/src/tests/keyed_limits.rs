@@ -189,3 +189,21 @@ fn keys_are_cloned_and_dropped_outside_the_lock() {
     let in_time = finished.recv_timeout(Duration::from_secs(60));
     assert!(in_time.is_ok(), "it waits for itself, or failed");
 }
+
+/// The clock steps back by as much as a bucket takes to fill. What is granted then is not yet paid
+/// for by the time that somebody saw before, so nobody makes room whom that time calls full.
+#[test]
+fn who_is_full_is_judged_by_the_time_of_whoever_asks() {
+    let (clock, limiter) = keyed(Quota::every(SEC), 8, Policy::DenyNew);
+    let start = crate::clock::Clock::now(&clock);
+    assert!((0..7).all(|key| limiter.try_acquire(&key, 1).is_ok()));
+    clock.advance(2 * SEC);
+    assert!(limiter.try_acquire(&7, 1).is_ok());
+    clock.set(start + SEC);
+    assert!((0..7).all(|key| limiter.try_acquire(&key, 1).is_ok()));
+    for newcomer in 10..50 {
+        assert!(limiter.try_acquire(&newcomer, 1).is_err());
+    }
+    limiter.sweep();
+    assert!((0..7).all(|key| limiter.try_acquire(&key, 1).is_err()));
+}

@@ -148,35 +148,26 @@ fn without_a_limit_nothing_is_kept() {
 
 #[test]
 fn all_keys_go_over_to_another_quota() {
+    // Three keys with 1, 3 and 9 tokens of 10, and one that is full; then there are 16.
     for (inherit, levels) in [
-        (Inherit::AsIs, [0.0, 2.0, 10.0]),
-        (Inherit::Additive, [6.0, 8.0, 16.0]),
-        (Inherit::Proportional, [0.0, 5.0, 16.0]),
+        (Inherit::AsIs, [1.0, 3.0, 9.0]),
+        (Inherit::Additive, [7.0, 9.0, 15.0]),
+        (Inherit::Proportional, [1.6, 4.8, 14.4]),
         (Inherit::Reset, [16.0, 16.0, 16.0]),
     ] {
         let (clock, limiter) = keyed(Quota::per_second(1).burst(10), 100, Policy::DenyNew);
-        assert!(limiter.try_acquire(&0, 10).is_ok());
-        assert!(limiter.try_acquire(&1, 8).is_ok());
-        assert!(limiter.try_acquire(&2, 1).is_ok());
-        let full = match inherit {
-            Inherit::Proportional => 16.0,
-            Inherit::AsIs => 10.0,
-            _ => 16.0,
-        };
+        for (key, n) in [(0, 10), (1, 8), (2, 2), (3, 1)] {
+            assert!(limiter.try_acquire(&key, n).is_ok());
+        }
         clock.advance(SEC);
-        // One more each: 1, 3, and full.
-        let levels = levels.map(|level| match inherit {
-            Inherit::Reset => level,
-            Inherit::Proportional => f64::min(level + 1.6, full),
-            _ => f64::min(level + 1.0, full),
-        });
         limiter.set_quota(Quota::per_second(4).burst(16), inherit);
-        for (key, level) in levels.into_iter().enumerate() {
-            let tokens = limiter.tokens(&(key as u32));
-            let level = if inherit == Inherit::Proportional && key == 1 { 4.8 } else { level };
+        for (key, level) in (0..).zip(levels) {
+            let tokens = limiter.tokens(&key);
             assert!((tokens - level).abs() < 1e-6, "{inherit:?} {key}: {tokens} != {level}");
         }
-        assert_eq!((limiter.tokens(&77), limiter.quota().burst_size()), (16.0, 16));
+        // Full, and never seen.
+        assert_eq!((limiter.tokens(&3), limiter.tokens(&77)), (16.0, 16.0));
+        assert_eq!(limiter.quota().burst_size(), 16);
         clock.advance(SEC / 4);
         assert!((limiter.tokens(&0) - f64::min(levels[0] + 1.0, 16.0)).abs() < 1e-6);
     }
