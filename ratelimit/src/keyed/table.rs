@@ -101,6 +101,12 @@ impl<K> Gone<K> {
             self.0.push(key);
         }
     }
+
+    #[cfg(test)]
+    #[allow(dead_code, reason = "models do not look at it")]
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &K> {
+        self.0.iter()
+    }
 }
 
 /// Good bits everywhere, whatever the hasher gave.
@@ -368,12 +374,14 @@ impl<K> Table<K> {
             let Some(vacant) = plan.vacate(hash_of(&entry.key), 0, &mut none) else {
                 return false;
             };
-            plan.put(vacant, number as u32, entry.consumed());
+            // INVARIANT: nobody is full in the plan, so nobody is dropped.
+            plan.put(vacant, number as u32, CONSUMED);
         }
         let mut old = std::mem::take(&mut self.groups);
-        let mut moved = |Entry { key, word }: Entry<u32>| {
-            let number = key as usize;
+        let mut moved = |planned: Entry<u32>| {
+            let number = planned.key as usize;
             let entry = old[number / GROUP].0[number % GROUP].take()?;
+            let word = word(planned.word.get() & !CONSUMED, entry.consumed());
             Some(Entry { key: entry.key, word })
         };
         self.groups.reserve_exact(groups);

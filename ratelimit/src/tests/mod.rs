@@ -7,19 +7,21 @@ mod core;
 mod envelope;
 #[cfg(not(lockgate_loom))]
 mod exact;
+mod keyed;
+#[cfg(not(lockgate_loom))]
+mod keyed_limits;
+#[cfg(not(lockgate_loom))]
+mod keyed_table;
 #[cfg(lockgate_loom)]
 mod loom_change;
 #[cfg(lockgate_loom)]
 mod loom_grant;
 #[cfg(lockgate_loom)]
+mod loom_keyed;
+#[cfg(lockgate_loom)]
 mod loom_promise;
 #[cfg(all(lockgate_loom, feature = "async"))]
 mod loom_wait;
-mod keyed;
-#[cfg(not(lockgate_loom))]
-mod keyed_limits;
-#[cfg(lockgate_loom)]
-mod loom_keyed;
 #[cfg(not(lockgate_loom))]
 mod state;
 #[allow(dead_code, reason = "what only models or only tests need")]

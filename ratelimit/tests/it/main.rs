@@ -21,6 +21,7 @@ mod support;
 mod throttle;
 mod waiting;
 
+mod by_key;
 mod keyed;
 #[cfg(feature = "async")]
 mod keyed_laws;
