@@ -5,6 +5,7 @@ use crate::core::{Due, Promise};
 use crate::error::AcquireError;
 use crate::limiter::RateLimiter;
 use crate::primitives::Arc;
+use crate::trace;
 use crate::waiters::Ticket;
 use std::fmt;
 use std::future::Future;
@@ -108,6 +109,7 @@ where
                     place.insert(Turn { promise, since: now, ticket: None, alarm: None })
                 }
                 Err(error) => {
+                    trace::refused(self.n, &error);
                     self.limiter = None;
                     return Polled::Ready(Err(error));
                 }
@@ -120,6 +122,7 @@ where
             Due::Never(error) => {
                 // CANCEL: it has left the line, and gives back what it can.
                 limiter.core.cancel(turn.promise, now);
+                trace::refused(self.n, &error);
                 Err(error)
             }
         };

@@ -8,6 +8,8 @@
 
 mod acquire;
 pub mod clock;
+#[cfg(feature = "serde")]
+mod config;
 mod core;
 #[cfg(all(feature = "sync", not(all(test, lockgate_loom))))]
 mod cores;
@@ -22,6 +24,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod trace;
 mod waiters;
 
 pub use acquire::{Acquire, AcquireOwned};

@@ -1,1 +1,6 @@
 //! Black box: what the crate's users can see. One binary, so that it links once.
+
+#[cfg(feature = "serde")]
+mod serde;
+#[cfg(feature = "tracing")]
+mod spans;
