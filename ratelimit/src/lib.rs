@@ -24,6 +24,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod timer;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod trace;
 mod waiters;
 

@@ -4,3 +4,5 @@
 mod serde;
 #[cfg(feature = "tracing")]
 mod spans;
+#[cfg(feature = "tower")]
+mod tower;
