@@ -14,6 +14,8 @@ mod core;
 #[cfg(all(feature = "sync", not(all(test, lockgate_loom))))]
 mod cores;
 mod error;
+#[cfg(feature = "http")]
+pub mod http;
 mod limiter;
 #[cfg(feature = "sync")]
 mod parker;

@@ -204,6 +204,14 @@ impl<C: Clock> RateLimiter<C> {
         self.pause_until(self.clock.now() + duration);
     }
 
+    /// [`pause_for`](Self::pause_for), unless it is paused for longer.
+    #[cfg(feature = "http")]
+    pub(crate) fn pause_for_at_least(&self, duration: Duration) {
+        let now = self.clock.now();
+        self.core.pause_at_least((now + duration).as_nanos(), now.as_nanos());
+        trace::paused(duration);
+    }
+
     /// Grants nothing any more, and fails everybody who waits and whose tokens are not there.
     pub fn close(&self) {
         self.core.change(Change::Close, self.nanos());

@@ -1,5 +1,7 @@
 //! Black box: what the crate's users can see. One binary, so that it links once.
 
+#[cfg(feature = "http")]
+mod http;
 #[cfg(feature = "serde")]
 mod serde;
 #[cfg(feature = "tracing")]
