@@ -416,6 +416,7 @@ impl From<Denied> for AcquireError {
                 Self::ExceedsBurst { requested, burst }
             }
             DeniedReason::Closed => Self::Closed,
+            DeniedReason::TableFull => Self::TableFull,
             DeniedReason::NotYet | DeniedReason::Paused => {
                 Self::TooLong { wait: denied.retry_after() }
             }

@@ -91,6 +91,9 @@ pub enum DeniedReason {
     },
     /// The limiter is closed.
     Closed,
+    /// All places for new keys of a [`Keyed`](crate::Keyed) limiter are taken, by keys that are not
+    /// full again.
+    TableFull,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +116,11 @@ impl Denied {
 
     pub(crate) fn paused(curve: &Curve, now: u64, to: u64) -> Self {
         Self { reason: DeniedReason::Paused, ..Self::not_yet(curve, now, to) }
+    }
+
+    /// Whoever has a place needs it until supply has reached `to`.
+    pub(crate) fn table_full(curve: &Curve, now: u64, to: u64) -> Self {
+        Self { reason: DeniedReason::TableFull, ..Self::not_yet(curve, now, to) }
     }
 
     pub(crate) const fn never(reason: DeniedReason) -> Self {
@@ -163,6 +171,10 @@ impl fmt::Display for Denied {
             (DeniedReason::Paused, Some(after)) => {
                 write!(f, "the limiter is paused, retry after {after:?}")
             }
+            (DeniedReason::TableFull, Some(after)) => {
+                write!(f, "no place for another key, retry after {after:?}")
+            }
+            (DeniedReason::TableFull, None) => f.write_str("no place for another key"),
             (_, Some(after)) => write!(f, "over the limit, retry after {after:?}"),
             (_, None) => f.write_str("over the limit, and nothing is supplied"),
         }
@@ -190,6 +202,9 @@ pub enum AcquireError {
     },
     /// The limiter was closed before the tokens were there.
     Closed,
+    /// All places for new keys of a [`Keyed`](crate::Keyed) limiter are taken, by keys that are not
+    /// full again.
+    TableFull,
 }
 
 impl AcquireError {
@@ -209,6 +224,7 @@ impl fmt::Display for AcquireError {
             }
             Self::TooLong { wait: None } => f.write_str("it would never be granted"),
             Self::Closed => f.write_str("the limiter is closed"),
+            Self::TableFull => f.write_str("no place for another key"),
         }
     }
 }
@@ -250,3 +266,17 @@ impl fmt::Display for DebtError {
 }
 
 impl Error for DebtError {}
+
+/// A capacity that no [`Keyed`](crate::Keyed) limiter can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CapacityError {
+    pub(crate) capacity: usize,
+}
+
+impl fmt::Display for CapacityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a capacity of {} keys is out of the range 1 to {}", self.capacity, u32::MAX)
+    }
+}
+
+impl Error for CapacityError {}

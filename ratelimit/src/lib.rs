@@ -16,6 +16,7 @@ mod cores;
 mod error;
 #[cfg(feature = "http")]
 pub mod http;
+mod keyed;
 mod limiter;
 #[cfg(feature = "sync")]
 mod parker;
@@ -32,7 +33,10 @@ mod trace;
 mod waiters;
 
 pub use acquire::{Acquire, AcquireOwned};
-pub use error::{AcquireError, DebtError, Denied, DeniedReason, QuotaError, TokensError};
+pub use error::{
+    AcquireError, CapacityError, DebtError, Denied, DeniedReason, QuotaError, TokensError,
+};
+pub use keyed::{Keyed, KeyedAcquire, KeyedAcquireOwned, KeyedBuilder, Policy, ipv6_prefix};
 pub use limiter::RateLimiter;
 pub use quota::{Quota, Rate};
 pub use reservation::Reservation;
