@@ -2,11 +2,14 @@
 
 use super::structured::quote;
 use crate::clock::Clock;
+use crate::error::Denied;
+use crate::keyed::Keyed;
 use crate::limiter::RateLimiter;
 use crate::quota::Quota;
 use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use std::error::Error;
 use std::fmt;
+use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
 pub(super) const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -59,16 +62,33 @@ pub struct Standing {
 impl Standing {
     /// Of a limiter, at this moment.
     pub fn of<C: Clock>(limiter: &RateLimiter<C>) -> Self {
-        let quota = limiter.quota();
+        Self::asked(limiter.quota(), || limiter.tokens(), |n| limiter.peek(n))
+    }
+
+    /// Of a key, at this moment.
+    pub fn of_key<K, C, S>(limiter: &Keyed<K, C, S>, key: &K) -> Self
+    where
+        K: Eq + Hash + Clone,
+        C: Clock,
+        S: BuildHasher,
+    {
+        Self::asked(limiter.quota_of(key), || limiter.tokens(key), |n| limiter.peek(key, n))
+    }
+
+    fn asked(
+        quota: Quota,
+        tokens: impl Fn() -> f64,
+        peek: impl Fn(u32) -> Result<(), Denied>,
+    ) -> Self {
         if quota.rate().is_infinite() {
             return Self { quota, remaining: u32::MAX, more_after: None };
         }
-        let (remaining, next) = match limiter.peek(1) {
+        let (remaining, next) = match peek(1) {
             Err(denied) => (0, Err(denied)),
             Ok(()) => {
                 // Saturating: a cast from floating point does.
-                let remaining = (limiter.tokens() as u32).max(1);
-                (remaining, limiter.peek(remaining.saturating_add(1)))
+                let remaining = (tokens() as u32).max(1);
+                (remaining, peek(remaining.saturating_add(1)))
             }
         };
         let more_after = next.err().and_then(|denied| denied.retry_after());

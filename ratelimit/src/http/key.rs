@@ -1,8 +1,9 @@
 //! Whose request it is.
 
+use crate::keyed::ipv6_prefix;
 use http::Request;
 use http::header::{HeaderMap, HeaderName};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 /// Says by which key a request is limited. Closures do.
 ///
@@ -43,11 +44,15 @@ const IPV6_BITS: u8 = 64;
 /// Behind a proxy, all requests have one address, the proxy's: see [`ForwardedFor`]. With axum, the
 /// address is a `ConnectInfo`, and a closure does:
 ///
-/// ```ignore
-/// |request: &Request<_>| {
-///     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
+/// ```
+/// # use axum::extract::{ConnectInfo, Request};
+/// # use lockgate_ratelimit::ipv6_prefix;
+/// # use std::net::SocketAddr;
+/// let by_peer = |request: &Request| {
+///     let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
 ///     Some(ipv6_prefix(peer.ip(), 64))
-/// }
+/// };
+/// # assert_eq!(by_peer(&Request::default()), None);
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct PeerIp {
@@ -206,15 +211,5 @@ impl<B> KeyExtractor<String, B> for HeaderKey {
         let value = request.headers().get(&self.name)?.to_str().ok()?;
         // A copy: the value itself would keep all the request's headers in memory.
         (value.len() <= self.longest).then(|| value.to_owned())
-    }
-}
-
-fn ipv6_prefix(ip: IpAddr, bits: u8) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(v6) => {
-            let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
-            IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & mask))
-        }
-        v4 => v4,
     }
 }

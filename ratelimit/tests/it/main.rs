@@ -4,6 +4,8 @@
 mod http;
 #[cfg(feature = "serde")]
 mod serde;
+#[cfg(all(feature = "http", feature = "tower"))]
+mod server;
 #[cfg(feature = "tracing")]
 mod spans;
 #[cfg(feature = "tower")]
