@@ -1,7 +1,7 @@
 //! Events for whoever listens: denials and changes.
 
 use lockgate_ratelimit::clock::Manual;
-use lockgate_ratelimit::{Inherit, Quota, Rate, RateLimiter};
+use lockgate_ratelimit::{Inherit, Keyed, Quota, Rate, RateLimiter};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -143,6 +143,53 @@ fn changes_are_told_and_denials_are_less_important() {
             "INFO message=tokens set tokens=3",
             "INFO message=paused seconds=1.5",
             "INFO message=closed",
+        ]
+    );
+}
+
+/// Of a limiter by key, the same is told, and no key: it may be a secret.
+#[test]
+fn a_limiter_by_key_tells_the_same() {
+    let limiter = Keyed::builder(Quota::per_second(1)).clock(Manual::new()).build().unwrap();
+    let events = heard(Level::DEBUG, || {
+        limiter.try_acquire("key", 1).unwrap();
+        limiter.try_acquire("key", 1).unwrap_err();
+        limiter.peek("key", 1).unwrap_err();
+        limiter.set_override("key".to_owned(), Quota::per_second(3));
+        limiter.set_quota(Quota::per_second(2), Inherit::AsIs);
+        limiter.close();
+    });
+    assert_eq!(
+        events,
+        [
+            "DEBUG message=denied n=1 reason=NotYet retry_after=1.0",
+            "INFO message=reconfigured what=\"override\" rate=3.0 burst=3",
+            "INFO message=reconfigured what=\"quota\" rate=2.0 burst=2",
+            "INFO message=closed",
+        ]
+    );
+}
+
+#[cfg(feature = "async")]
+#[test]
+fn a_wait_by_key_that_fails_is_told() {
+    use futures::FutureExt;
+    let limiter = Keyed::builder(Quota::per_second(1)).clock(Manual::new()).build().unwrap();
+    let wait = || limiter.acquire("key".to_owned(), 1);
+    let events = heard(Level::DEBUG, || {
+        wait().now_or_never().unwrap().unwrap();
+        wait().within(Duration::ZERO).now_or_never().unwrap().unwrap_err();
+        let mut waits = wait();
+        assert!((&mut waits).now_or_never().is_none());
+        limiter.close();
+        waits.now_or_never().unwrap().unwrap_err();
+    });
+    assert_eq!(
+        events,
+        [
+            "DEBUG message=denied n=1 reason=TooLong { wait: Some(1s) }",
+            "INFO message=closed",
+            "DEBUG message=denied n=1 reason=Closed",
         ]
     );
 }
