@@ -8,6 +8,7 @@ use crate::limiter::RateLimiter;
 #[cfg(feature = "sync")]
 use crate::parker::{Step, drive};
 use crate::primitives::Arc;
+use crate::trace;
 use crate::waiters::Ticket;
 use std::fmt;
 use std::ops::Deref;
@@ -107,6 +108,7 @@ where
                     place.insert(Turn { promise, since: now, ticket: None, alarm: Alarm::unset() })
                 }
                 Err(error) => {
+                    trace::refused(self.n, &error);
                     self.limiter = None;
                     return Polled::Ready(Err(error));
                 }
@@ -119,6 +121,7 @@ where
             Due::Never(error) => {
                 // CANCEL: it has left the line, and gives back what it can.
                 limiter.core.cancel(turn.promise, now);
+                trace::refused(self.n, &error);
                 Err(error)
             }
         };

@@ -24,6 +24,7 @@ use crate::error::{AcquireError, Denied};
 use crate::primitives::{Arc, Mutex};
 use crate::quota::Quota;
 use crate::state::{INFINITE, Inherit};
+use crate::trace;
 use crate::waiters::{Ticket, WakeBatch, WakePanic};
 use std::borrow::Borrow;
 use std::fmt;
@@ -135,7 +136,10 @@ where
         let hash = self.hash_of(key);
         let now = self.nanos();
         match self.ask(&Request { key, hash, n, now, how: How::Try }) {
-            Asked::Denied(denied) => Err(denied),
+            Asked::Denied(denied) => {
+                trace::denied(n, &denied);
+                Err(denied)
+            }
             _ => Ok(()),
         }
     }
@@ -176,6 +180,18 @@ where
         }
     }
 
+    /// What is allowed at present to a key: by a quota of its own, or by that of all.
+    pub fn quota_of<Q>(&self, key: &Q) -> Quota
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let hash = self.hash_of(key);
+        let now = self.nanos();
+        let (bucket, _) = self.shard(hash).lock().bucket_of(hash, key, now);
+        bucket.curve.quota()
+    }
+
     /// Asks, with a copy of the key in hand if it turns out to be new: making one is user code, and
     /// does not run under the lock.
     #[inline]
@@ -207,6 +223,7 @@ where
         let (mut batch, mut gone) = (WakeBatch::default(), Gone::new());
         self.shard(hash).lock().set_special(hash, key, quota, now, &mut batch, &mut gone);
         wake(batch);
+        trace::reconfigured("override", || quota);
     }
 
     /// Gives a key the quota of all others again, with what its bucket has. `false` if it has no
@@ -287,6 +304,7 @@ impl<K, C: Clock, S> Keyed<K, C, S> {
         }
         drop(control);
         wake(batch);
+        trace::reconfigured("quota", || self.quota());
     }
 
     /// Grants nothing any more, to any key, and fails everybody who waits and whose tokens are not
@@ -303,6 +321,7 @@ impl<K, C: Clock, S> Keyed<K, C, S> {
         }
         drop(control);
         wake(batch);
+        trace::closed();
     }
 
     /// Whether it is closed.

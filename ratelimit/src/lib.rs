@@ -172,10 +172,14 @@
 mod acquire;
 mod alarm;
 pub mod clock;
+#[cfg(feature = "serde")]
+mod config;
 mod core;
 #[cfg(all(feature = "sync", not(all(test, lockgate_loom))))]
 mod cores;
 mod error;
+#[cfg(feature = "http")]
+pub mod http;
 mod keyed;
 mod limiter;
 #[cfg(feature = "sync")]
@@ -195,6 +199,9 @@ mod timer;
 #[cfg(all(test, lockgate_loom))]
 #[path = "tests/model_timer.rs"]
 mod timer;
+#[cfg(feature = "tower")]
+pub mod tower;
+mod trace;
 mod waiters;
 
 pub use acquire::{Acquire, AcquireOwned};

@@ -8,6 +8,7 @@ use crate::primitives::Arc;
 use crate::quota::{Quota, Rate};
 use crate::reservation::Reservation;
 use crate::state::{Change, Inherit};
+use crate::trace;
 use std::fmt;
 use std::time::Duration;
 
@@ -69,7 +70,11 @@ impl<C: Clock> RateLimiter<C> {
     /// ```
     #[inline]
     pub fn try_acquire(&self, n: u32) -> Result<(), Denied> {
-        self.core.try_acquire(n, || self.nanos())
+        let taken = self.core.try_acquire(n, || self.nanos());
+        if let Err(denied) = &taken {
+            trace::denied(n, denied);
+        }
+        taken
     }
 
     /// Takes what is there, whole tokens and at most `n`, and says how many.
@@ -132,8 +137,13 @@ impl<C: Clock> RateLimiter<C> {
     }
 
     fn reserve_by(&self, n: u32, latest: Timestamp) -> Result<Reservation<'_, C>, AcquireError> {
-        let promise = self.core.reserve(n, Some(latest.as_nanos()), self.nanos())?;
-        Ok(Reservation::new(self, promise, n))
+        match self.core.reserve(n, Some(latest.as_nanos()), self.nanos()) {
+            Ok(promise) => Ok(Reservation::new(self, promise, n)),
+            Err(error) => {
+                trace::refused(n, &error);
+                Err(error)
+            }
+        }
     }
 
     /// Puts `n` tokens back that were granted and not used, at most until the bucket is full.
@@ -167,6 +177,7 @@ impl<C: Clock> RateLimiter<C> {
             return Err(TokensError { tokens, burst: quota.burst });
         }
         self.core.change(Change::Tokens(tokens), self.nanos());
+        trace::filled(tokens);
         Ok(())
     }
 
@@ -183,8 +194,9 @@ impl<C: Clock> RateLimiter<C> {
     /// What is in the bucket stays there, and whoever waits, waits so much longer. A later call
     /// replaces an earlier one, and a moment that has passed ends the pause.
     pub fn pause_until(&self, until: impl Into<Timestamp>) {
-        let until = until.into().as_nanos();
-        self.core.change(Change::Pause { until }, self.nanos());
+        let (until, now) = (until.into(), self.clock.now());
+        self.core.change(Change::Pause { until: until.as_nanos() }, now.as_nanos());
+        trace::paused(until.saturating_duration_since(now));
     }
 
     /// [`pause_until`](Self::pause_until), counted from now.
@@ -192,9 +204,18 @@ impl<C: Clock> RateLimiter<C> {
         self.pause_until(self.clock.now() + duration);
     }
 
+    /// [`pause_for`](Self::pause_for), unless it is paused for longer.
+    #[cfg(feature = "http")]
+    pub(crate) fn pause_for_at_least(&self, duration: Duration) {
+        let now = self.clock.now();
+        self.core.pause_at_least((now + duration).as_nanos(), now.as_nanos());
+        trace::paused(duration);
+    }
+
     /// Grants nothing any more, and fails everybody who waits and whose tokens are not there.
     pub fn close(&self) {
         self.core.change(Change::Close, self.nanos());
+        trace::closed();
     }
 
     /// Whether it is closed.
@@ -209,6 +230,7 @@ impl<C: Clock> RateLimiter<C> {
     pub fn set_rate(&self, rate: Rate) {
         let change = |quota: Quota| Quota { rate, initial: None, ..quota };
         self.core.reconfigure(change, Inherit::AsIs, self.nanos());
+        trace::reconfigured("rate", || self.quota());
     }
 
     /// Holds at most so many tokens from now on. What is above the brim is gone. Those who wait for
@@ -216,11 +238,13 @@ impl<C: Clock> RateLimiter<C> {
     pub fn set_burst(&self, burst: u32) {
         let change = |quota: Quota| Quota { burst, initial: None, ..quota };
         self.core.reconfigure(change, Inherit::AsIs, self.nanos());
+        trace::reconfigured("burst", || self.quota());
     }
 
     /// Goes over to another quota, in one step.
     pub fn replace(&self, quota: Quota, inherit: Inherit) {
         self.core.reconfigure(|_| quota, inherit, self.nanos());
+        trace::reconfigured("quota", || self.quota());
     }
 
     /// What is allowed at present.

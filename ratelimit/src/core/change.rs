@@ -4,6 +4,8 @@ use super::{Core, Due, Promise};
 use crate::error::AcquireError;
 use crate::primitives::atomic::Ordering;
 use crate::quota::Quota;
+#[cfg(feature = "http")]
+use crate::state::PAUSED;
 use crate::state::{Bucket, CLOSED, Change, Curve, INFINITE, Inherit, Mark, Word};
 use crate::waiters::{Left, Progress, Ticket, WakeBatch, WakePanic};
 use std::task::Waker;
@@ -18,6 +20,16 @@ impl Core {
     /// The same, where the new quota depends on the old one.
     pub(crate) fn reconfigure(&self, to: impl Fn(Quota) -> Quota, inherit: Inherit, now: u64) {
         self.change_by(|curve| Change::Quota(to(curve.quota()), inherit), now);
+    }
+
+    /// A pause that does not end before one that there is.
+    #[cfg(feature = "http")]
+    pub(crate) fn pause_at_least(&self, until: u64, now: u64) {
+        let longer = |curve: &Curve| match curve.flags & PAUSED {
+            0 => Change::Pause { until },
+            _ => Change::Pause { until: until.max(curve.start) },
+        };
+        self.change_by(longer, now);
     }
 
     fn change_by(&self, change: impl FnOnce(&Curve) -> Change, now: u64) {

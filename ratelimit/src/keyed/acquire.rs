@@ -6,6 +6,7 @@ use crate::clock::{Monotonic, Timer, Timestamp};
 use crate::core::Due;
 use crate::error::AcquireError;
 use crate::primitives::Arc;
+use crate::trace;
 use crate::waiters::Ticket;
 use std::fmt;
 use std::future::Future;
@@ -120,6 +121,7 @@ where
                         place.insert(Turn { hash, promise, since: now, ticket: None, alarm: None })
                     }
                     Err(error) => {
+                        trace::refused(self.n, &error);
                         self.limiter = None;
                         return Polled::Ready(Err(error));
                     }
@@ -133,6 +135,7 @@ where
             Due::Never(error) => {
                 // CANCEL: it has left the line, and gives back what it can.
                 limiter.cancel(&self.key, *hash, promise, ticket.take());
+                trace::refused(self.n, &error);
                 Err(error)
             }
         };

@@ -25,3 +25,14 @@ mod by_key;
 mod keyed;
 #[cfg(feature = "async")]
 mod keyed_laws;
+
+#[cfg(feature = "http")]
+mod http;
+#[cfg(feature = "serde")]
+mod serde;
+#[cfg(all(feature = "http", feature = "tower"))]
+mod server;
+#[cfg(feature = "tracing")]
+mod spans;
+#[cfg(feature = "tower")]
+mod tower;

@@ -86,7 +86,7 @@ fn the_interval_counts_from_the_end_also_of_a_panic() {
         })
     };
     assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
-    assert_eq!(runs(&sometimes, 1), []);
+    assert!(runs(&sometimes, 1).is_empty());
     clock.advance(Duration::from_secs(2));
     assert_eq!(runs(&sometimes, 2), [1]);
 }
