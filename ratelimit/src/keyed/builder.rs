@@ -136,14 +136,15 @@ fn layout(capacity: usize) -> (usize, usize) {
     let most = (capacity / SMALLEST_SHARD).max(1);
     let shards = wanted.min(1 << most.ilog2());
     if capacity <= 2 * GROUP {
-        // Two groups are both of every key.
+        // One group, or two, which are both of every key.
         return (1, capacity.div_ceil(GROUP));
     }
     let keys = capacity.div_ceil(shards);
     // Three standard deviations of what chance gives a shard.
     let chance = if shards > 1 { 3 * (keys.isqrt() + 1) } else { 0 };
     let places = (keys + chance) * 20 / 19 + 1;
-    (shards, places.div_ceil(GROUP))
+    // In an even number of groups, however few, a key always has two.
+    (shards, places.div_ceil(GROUP).next_multiple_of(2))
 }
 
 impl<K, C, S> fmt::Debug for KeyedBuilder<K, C, S> {

@@ -113,6 +113,9 @@ impl<K> Shard<K> {
         let left = ticket.map(|ticket| self.waiters.leave(ticket));
         self.pending -= 1;
         let Waiting { key, hash, promise, .. } = *waiting;
+        // A key may have been dropped by then as full or owing nothing, and have come again and
+        // taken the same place; it makes no difference that the clock stepped back since.
+        let now = now.max(self.seen);
         // Since a key started anew, the same place can be another's.
         if promise.resets != self.resets {
             return left;
@@ -138,7 +141,7 @@ impl<K> Shard<K> {
 /// one, or its moment has passed, and whoever lets tokens pass that are there has used them.
 fn returned(curve: &Curve, tail: u64, promise: &Promise, now: u64) -> Option<u64> {
     let to = curve.unit(promise.place);
-    if tail != to || curve.when(to).is_some_and(|at| at < now) {
+    if tail != to || curve.when(to).is_some_and(|at| at <= now) {
         return None;
     }
     let supply = curve.supply(now).ok()?;

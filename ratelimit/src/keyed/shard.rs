@@ -308,7 +308,11 @@ impl<K> Shard<K> {
             return asked;
         }
         let least = self.table.fullest(request.hash).map_or(supply.floor, |(_, least)| least);
-        let to = least.saturating_add(self.curve.units(self.curve.burst));
+        // It makes room when it is full, or already when it owes nothing.
+        let to = match policy {
+            Policy::EvictFullest => least,
+            _ => least.saturating_add(self.curve.units(self.curve.burst)),
+        };
         Asked::Denied(Denied::table_full(&self.curve, request.now, to))
     }
 

@@ -13,6 +13,9 @@ use std::num::NonZeroU64;
 /// Places in a group.
 pub(crate) const GROUP: usize = 8;
 
+/// So few groups are few.
+const SMALL: usize = 16;
+
 const CONSUMED_BITS: u32 = 54;
 const CONSUMED: u64 = (1 << CONSUMED_BITS) - 1;
 const TAG: u64 = 0xff << CONSUMED_BITS;
@@ -159,6 +162,9 @@ impl<K> Table<K> {
         let count = self.groups.len();
         let spread = ((tag >> CONSUMED_BITS) as u32).wrapping_mul(0x9e37_79b1);
         let sum = ((u64::from(spread) * count as u64) >> 32) as usize;
+        // Of two numbers whose sum is odd, modulo an even number, one is not the other: in a small
+        // table, too many would have one group only.
+        let sum = if count <= SMALL { sum | (count & 1 ^ 1) } else { sum };
         if sum >= group { sum - group } else { sum + count - group }
     }
 

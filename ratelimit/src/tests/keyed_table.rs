@@ -190,6 +190,19 @@ fn a_table_is_nearly_full_before_anybody_is_turned_away() {
     }
 }
 
+/// One group has all its places for everybody, and so have two: each is the other's.
+#[test]
+fn a_small_table_has_all_its_places() {
+    for (groups, first) in (0..200).map(|first| (1 + first as usize % 2, first * 1_000)) {
+        let mut table = Table::new(groups);
+        let mut gone = Gone::new();
+        for key in first..first + (groups * GROUP) as u64 {
+            let vacant = table.vacate_or_grow(mix(key), 0, |key: &u64| mix(*key), &mut gone);
+            table.put(vacant.expect("a place for everybody"), key, 1);
+        }
+    }
+}
+
 /// A hasher that knows one hash only leaves two groups of places, and the table does not grow for it.
 #[test]
 fn a_bad_hash_does_not_fill_memory() {

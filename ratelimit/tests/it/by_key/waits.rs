@@ -199,7 +199,7 @@ in_both_worlds!(
 
 #[cfg(feature = "async")]
 mod cancels {
-    use super::{Limiter, by_key, empty, ms, quota, secs};
+    use super::{Limiter, at_ms, by_key, empty, ms, quota, secs};
     use crate::support::tasks::Task;
     use lockgate_ratelimit::Policy;
 
@@ -255,6 +255,26 @@ mod cancels {
         owes(&limiter, 1, 2.0);
         drop(new);
         owes(&limiter, 1, 0.0);
+    }
+
+    /// A key is dropped at the moment of its promise, the clock steps back, and it comes again and
+    /// takes the same place: what the old wait was promised does not come back.
+    #[test]
+    fn a_dropped_key_gives_nothing_back() {
+        let (limiter, clock) = by_key(quota(1, 1), 8, Policy::EvictFullest);
+        (0..8).for_each(|key| limiter.try_acquire(&key, 1).unwrap());
+        let old = Task::spawned(limiter.acquire_owned(0, 1));
+        let twice = |key| [(); 2].map(|()| Task::spawned(limiter.acquire_owned(key, 1)));
+        let _debtors: Vec<_> = (1..8).map(twice).collect();
+        clock.advance(secs(1));
+        limiter.try_acquire(&9, 1).unwrap();
+        assert!(limiter.peek(&0, 1).is_ok(), "it was dropped");
+        limiter.reset(&9);
+        clock.set(at_ms(500));
+        limiter.try_acquire(&0, 1).unwrap();
+        drop(old);
+        clock.set(at_ms(1_000));
+        assert!(limiter.try_acquire(&0, 1).is_err());
     }
 
     #[test]
