@@ -3,10 +3,11 @@
 use lockgate_ratelimit::clock::Manual;
 use lockgate_ratelimit::{Inherit, Keyed, Quota, Rate, RateLimiter};
 use std::fmt::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
 /// Writes down every event of the crate, at a level.
@@ -45,8 +46,39 @@ impl Subscriber for Recorder {
     fn exit(&self, _: &Id) {}
 }
 
+/// Listens to nothing, but always: so nobody remembers of an event that no one wants it, because the
+/// tests beside this one, which do not listen, came upon it first.
+struct Nobody;
+
+impl Subscriber for Nobody {
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        false
+    }
+
+    fn event(&self, _: &Event<'_>) {}
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
 /// What `run` has made the crate say.
 fn heard(level: Level, run: impl FnOnce()) -> Vec<String> {
+    static ALWAYS: Once = Once::new();
+    ALWAYS
+        .call_once(|| tracing::subscriber::set_global_default(Nobody).expect("there is no other"));
     let recorder = Recorder(Arc::default(), level);
     tracing::subscriber::with_default(recorder.clone(), run);
     let events = recorder.0.lock().unwrap();
