@@ -12,7 +12,8 @@ use std::rc::Rc;
 /// Answers a line by a line and sleeps in between, so that it can take its turn among the others.
 struct Program {
     child: Child,
-    requests: ChildStdin,
+    /// Until it is told to end.
+    requests: Option<ChildStdin>,
     answers: Lines<BufReader<ChildStdout>>,
 }
 
@@ -22,7 +23,7 @@ impl Program {
         let mut command = Command::new(path);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{path:?}: {error}"));
-        let requests = child.stdin.take().expect("asked for");
+        let requests = child.stdin.take();
         let answers = BufReader::new(child.stdout.take().expect("asked for")).lines();
         let mut program = Self { child, requests, answers };
         let hello = program.answer();
@@ -36,15 +37,18 @@ impl Program {
 
     fn take(&mut self, scenario: &str, subject: &str, ops: u64) -> Sample {
         let request = json!({ "scenario": scenario, "subject": subject, "ops": ops });
-        writeln!(self.requests, "{request}").expect("the program has ended, and said why");
+        let requests = self.requests.as_mut().expect("it has not been told to end");
+        writeln!(requests, "{request}").expect("the program has ended, and said why");
         sample(&self.answer())
     }
+}
 
-    fn end(self) {
-        let Self { mut child, requests, .. } = self;
+impl Drop for Program {
+    fn drop(&mut self) {
         // The end of its input is what it waits for.
-        drop(requests);
-        assert!(child.wait().expect("a child").success());
+        self.requests = None;
+        let ended = self.child.wait();
+        assert!(ended.is_ok_and(|status| status.success()), "the program has said why");
     }
 }
 
@@ -71,9 +75,7 @@ pub fn attach(path: &Path, scenarios: &mut [Scenario]) {
             let path = path.to_owned();
             Box::new(move |ops| {
                 let (mut program, _) = Program::start(&path);
-                let sample = program.take(&name, &asked, ops);
-                program.end();
-                sample
+                program.take(&name, &asked, ops)
             })
         } else {
             let program = Rc::clone(&program);
