@@ -92,7 +92,7 @@ pub fn attach(path: &Path, scenarios: &mut [Scenario]) {
     }
 }
 
-/// Has each sample of such a scenario taken by a process of its own, of which nothing was asked before.
+/// Has each sample of such a scenario taken by a process of its own that has done nothing before.
 pub fn isolate(scenario: &mut Scenario) {
     let name = &scenario.name;
     for entry in &mut scenario.entries {

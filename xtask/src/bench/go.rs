@@ -65,7 +65,7 @@ pub fn build(
     Ok(programs)
 }
 
-/// As many threads for Go as it takes by itself where nobody has said otherwise.
+/// Lets the program take part, in as many threads as there are cores.
 pub fn run_with(bench: Cmd, program: &Program) -> Cmd {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     bench.arg("--go").arg(&program.path).env("GOMAXPROCS", cores.to_string())
