@@ -6,6 +6,8 @@
 #[allow(dead_code, reason = "the benches of other crates use the rest")]
 mod harness;
 
+#[path = "errgroup/blocked.rs"]
+mod blocked;
 #[path = "errgroup/fail.rs"]
 mod fail;
 #[path = "errgroup/floor.rs"]
@@ -42,6 +44,7 @@ fn main() {
             slices::scenarios(),
             tasks::scenarios(),
             fail::scenarios(),
+            blocked::scenarios(),
             token::scenarios(),
             wake::scenarios(),
             memory::scenarios(),

@@ -14,6 +14,8 @@ mod decide;
 mod floor;
 #[path = "ratelimit/go.rs"]
 mod go;
+#[path = "ratelimit/keyed.rs"]
+mod keyed;
 #[path = "ratelimit/lone.rs"]
 mod lone;
 #[path = "ratelimit/ours.rs"]
@@ -27,9 +29,15 @@ mod waiting;
 
 fn main() {
     harness::main(|| {
-        [decide::scenarios(), change::scenarios(), waiting::scenarios(), lone::scenarios()]
-            .into_iter()
-            .flatten()
-            .collect()
+        [
+            decide::scenarios(),
+            change::scenarios(),
+            keyed::scenarios(),
+            waiting::scenarios(),
+            lone::scenarios(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     });
 }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock and no model runs it")]
 
+#[allow(dead_code, reason = "the benches of other crates use the rest")]
 mod harness;
 
 #[path = "semaphore/cancel.rs"]

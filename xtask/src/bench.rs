@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: runs the benches of the crates in alternation with their rivals, judges
 //! the targets and writes the report. How it measures is in `benches/README.md`.
 
+mod go;
 mod html;
 mod meta;
 mod samples;
@@ -11,12 +12,14 @@ mod targets;
 mod tests;
 mod text;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
+use self::go::Program;
 use self::meta::Meta;
 use self::samples::Scenario;
 use self::targets::{Judged, Verdict};
@@ -28,28 +31,35 @@ pub fn run(flags: &Bench) -> Result<()> {
     let workspace = Workspace::load()?;
     let xtask = workspace.root.join("xtask");
     let benches = select(&workspace, &xtask.join("benches"), &flags.crates)?;
+    let out = workspace.target.join("bench");
+    let programs =
+        if flags.go { go::build(&workspace, &out, &benches)? } else { BTreeMap::default() };
     if flags.smoke {
-        return benches.iter().try_for_each(|name| bench(&workspace, name).arg("--smoke").run());
+        let smoke =
+            |name: &String| bench(&workspace, name, programs.get(name)).arg("--smoke").run();
+        return benches.iter().try_for_each(smoke);
     }
 
-    let out = workspace.target.join("bench");
     fs::create_dir_all(&out)?;
     // Before anything is measured, so that the load is the machine's and not the compiler's.
     build(&workspace, &benches).run()?;
     let mut meta = Meta::read(&workspace)?;
     let mut scenarios = Vec::new();
     for name in &benches {
-        let text =
-            measure(&workspace, name, flags.quick, &out.join(format!("{name}.samples.json")))?;
+        let cmd = bench(&workspace, name, programs.get(name));
+        let text = measure(cmd, flags.quick, &out.join(format!("{name}.samples.json")))?;
         meta.rounds = serde_json::from_str::<Value>(&text)?["rounds"].to_string();
         scenarios.extend(samples::parse(name, &text).with_context(|| format!("of {name}"))?);
     }
     meta.load_after = meta::load();
+    meta.versions.extend(programs.values().flat_map(|program| program.versions.clone()));
+    meta.versions.sort();
+    meta.versions.dedup();
 
     let promised = fs::read_to_string(xtask.join("targets.toml"))?;
     let mut promised = targets::parse(&promised).context("in targets.toml")?;
     promised.retain(|target| benches.contains(&target.krate));
-    let judged = targets::judge_all(promised, &scenarios);
+    let judged = targets::judge_all(promised, &scenarios, &|krate| programs.contains_key(krate));
     report(&out, &meta, &judged, &scenarios, flags.save)
 }
 
@@ -80,8 +90,12 @@ fn report(
         fs::write(&path, text).with_context(|| path.display().to_string())?;
         println!("wrote {}", path.display());
     }
-    let missed = judged.iter().filter(|it| it.verdict == Verdict::Missed).count();
-    println!("{missed} of {} targets NOT MET", judged.len());
+    let count = |verdict| judged.iter().filter(|it| it.verdict == verdict).count();
+    let (missed, not_run) = (count(Verdict::Missed), count(Verdict::NotRun));
+    println!("{missed} of {} targets NOT MET", judged.len() - not_run);
+    if not_run > 0 {
+        println!("{not_run} more not run: they need Go (--go)");
+    }
     Ok(())
 }
 
@@ -99,18 +113,22 @@ fn select(workspace: &Workspace, benches: &Path, names: &[String]) -> Result<Vec
 }
 
 /// The raw samples, as the bench has written them.
-fn measure(workspace: &Workspace, name: &str, quick: bool, out: &Path) -> Result<String> {
+fn measure(bench: Cmd, quick: bool, out: &Path) -> Result<String> {
     // Else an old file could be taken for this run's.
     if out.exists() {
         fs::remove_file(out)?;
     }
     let quick = quick.then_some("--quick");
-    bench(workspace, name).arg("--paired").args(quick).arg("--out").arg(out).run()?;
+    bench.arg("--paired").args(quick).arg("--out").arg(out).run()?;
     fs::read_to_string(out).with_context(|| out.display().to_string())
 }
 
-fn bench(workspace: &Workspace, name: &str) -> Cmd {
-    workspace.cargo().args(["bench", "--package", "xtask", "--bench", name, "--"])
+fn bench(workspace: &Workspace, name: &str, program: Option<&Program>) -> Cmd {
+    let cmd = workspace.cargo().args(["bench", "--package", "xtask", "--bench", name, "--"]);
+    match program {
+        Some(program) => go::run_with(cmd, program),
+        None => cmd,
+    }
 }
 
 fn build(workspace: &Workspace, benches: &[String]) -> Cmd {

@@ -193,7 +193,7 @@ fn package(_: &Workspace) -> Result<Done> {
 }
 
 fn smoke() -> Result<()> {
-    bench::run(&Bench { crates: vec![], quick: false, save: false, smoke: true })
+    bench::run(&Bench { crates: vec![], quick: false, go: false, save: false, smoke: true })
 }
 
 fn tested() -> Result<()> {

@@ -37,6 +37,9 @@ xflags::xflags! {
             /// Fewer rounds: a first impression in a minute, not a figure to publish.
             optional --quick
 
+            /// Measures Go's own libraries as well, where `go` is in PATH.
+            optional --go
+
             /// Keeps a copy of the results under target/bench/saved/.
             optional --save
 

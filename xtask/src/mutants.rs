@@ -6,6 +6,9 @@
 mod file;
 mod tree;
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -39,7 +42,7 @@ pub fn run(flags: &Loom) -> Result<()> {
     let workspace = Workspace::load()?;
     let crates = workspace.select(&flags.crates)?;
     let clock = Stopwatch::start();
-    let mut tree = None;
+    let mut trees = Vec::new();
     let (mut total, mut caught) = (0, 0);
     for krate in crates {
         let mut mutants = load(&workspace.root, &krate.folder)?;
@@ -49,12 +52,12 @@ pub fn run(flags: &Loom) -> Result<()> {
         } else if flags.list {
             mutants.iter().for_each(|mutant| list(krate, mutant));
         } else {
-            let tree = match &mut tree {
-                Some(tree) => tree,
-                none => none.insert(Tree::copy(&workspace)?),
-            };
+            // Each lane has a tree and a target folder of its own, which it keeps for all crates.
+            while trees.len() < lanes().min(mutants.len()) {
+                trees.push(Tree::copy(&workspace, trees.len())?);
+            }
             total += mutants.len();
-            caught += run_crate(&workspace, tree, krate, &mutants)?;
+            caught += run_crate(&workspace, &trees, krate, &mutants)?;
         }
     }
     if flags.list {
@@ -74,32 +77,59 @@ fn list(krate: &Crate, mutant: &Mutant) {
     );
 }
 
+/// How many mutants run at a time. A build keeps several cores busy and a model only one, so on few
+/// cores, one for each is right; more trees would be more dependencies to build.
+fn lanes() -> usize {
+    thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
+}
+
 fn run_crate(
     workspace: &Workspace,
-    tree: &Tree,
+    trees: &[Tree],
     krate: &Crate,
     mutants: &[Mutant],
 ) -> Result<usize> {
     for kind in [Kind::Loom, Kind::Plain] {
         if mutants.iter().any(|mutant| mutant.by.kind() == kind) {
-            let (tree, build) = (workspace.relative(&tree.root), build(workspace, krate, kind));
-            eprintln!("$ cd {} && {build}   # each mutant", tree.display());
+            let tree = &trees[0];
+            let build = build(workspace, tree, krate, kind);
+            let place = workspace.relative(&tree.root).display();
+            eprintln!("$ cd {place} && {build}   # each mutant, {} at a time", trees.len());
         }
     }
     let width = mutants.iter().map(|mutant| mutant.name.len()).max().unwrap_or(0);
     println!("{}: {}", krate.folder, counted(mutants.len(), "mutant"));
-    let mut caught = 0;
-    for mutant in mutants {
-        let clock = Stopwatch::start();
-        let fate = run_mutant(workspace, tree, krate, mutant)
-            .with_context(|| format!("mutant {}", mutant.name))?;
-        let Mutant { name, hazard, by, .. } = mutant;
-        let time = human(clock.elapsed());
-        println!("  {name:<width$}  {hazard:<4}  {:<14}  {time:>8}  {by}", fate.word());
-        print!("{}", fate.details(mutant));
-        caught += usize::from(matches!(fate, Fate::Caught));
-    }
-    Ok(caught)
+    let next = AtomicUsize::new(0);
+    let outcome = Mutex::new(Ok(0));
+    let lane = |tree: &Tree| {
+        // ORDERING: Relaxed: a counter, and the mutants were there before the lanes.
+        while let Some(mutant) = mutants.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let clock = Stopwatch::start();
+            let fate = run_mutant(workspace, tree, krate, mutant)
+                .with_context(|| format!("mutant {}", mutant.name));
+            let mut outcome = outcome.lock().expect("no lane panics while it prints");
+            let Ok(caught) = &mut *outcome else { return };
+            let fate = match fate {
+                Ok(fate) => fate,
+                Err(error) => {
+                    // The first failure of the machinery ends all lanes.
+                    *outcome = Err(error);
+                    return;
+                }
+            };
+            let Mutant { name, hazard, by, .. } = mutant;
+            let time = human(clock.elapsed());
+            println!("  {name:<width$}  {hazard:<4}  {:<14}  {time:>8}  {by}", fate.word());
+            print!("{}", fate.details(mutant));
+            *caught += usize::from(matches!(fate, Fate::Caught));
+        }
+    };
+    thread::scope(|scope| {
+        for tree in trees {
+            scope.spawn(|| lane(tree));
+        }
+    });
+    outcome.into_inner().expect("no lane panics while it prints")
 }
 
 fn run_mutant(workspace: &Workspace, tree: &Tree, krate: &Crate, mutant: &Mutant) -> Result<Fate> {
@@ -110,7 +140,7 @@ fn run_mutant(workspace: &Workspace, tree: &Tree, krate: &Crate, mutant: &Mutant
     };
     // Put back when this goes out of scope, whatever happened.
     let _edited = tree.edit(&changed)?;
-    let build = build(workspace, krate, mutant.by.kind()).dir(&tree.root);
+    let build = build(workspace, tree, krate, mutant.by.kind()).dir(&tree.root);
     let binary = match TestBinary::try_build(&build, &dir)? {
         Ok(binary) => binary,
         Err(output) => return Ok(Fate::DoesNotCompile { output }),
@@ -126,10 +156,9 @@ fn run_mutant(workspace: &Workspace, tree: &Tree, krate: &Crate, mutant: &Mutant
     })
 }
 
-fn build(workspace: &Workspace, krate: &Crate, kind: Kind) -> Cmd {
-    // One target folder for all mutants, so that only the crate itself is rebuilt.
-    let target = workspace.target.join("mutants/target");
-    build_command(workspace.cargo(), &krate.name, kind, &target)
+fn build(workspace: &Workspace, tree: &Tree, krate: &Crate, kind: Kind) -> Cmd {
+    // One target folder for all mutants of a tree, so that only the crate itself is rebuilt.
+    build_command(workspace.cargo(), &krate.name, kind, &tree.target)
 }
 
 impl Fate {

@@ -1,6 +1,7 @@
+use crate::blocked;
 use crate::harness::{Role, Subject};
 use crate::subject::{
-    Discard, Fail, Flag, Keep, Limit, Park, Slices, Sum, Threads, Token, Tree, Wait, Work,
+    Crowd, Discard, Fail, Flag, Keep, Limit, Park, Slices, Sum, Threads, Token, Tree, Wait, Work,
 };
 use crate::tasks::Empty;
 use lockgate_errgroup::join::{AllResults, FirstError};
@@ -147,6 +148,38 @@ impl Fail for Ours {
         group.spawn(move |_| async move { Err(crate::fail::fail(&waiting, tasks).await) }).await;
         let error = group.join().await.expect_err("one task fails");
         error.into_task_error().expect("an error of a task's").elapsed()
+    }
+}
+
+pub struct OurCrowd(Group<(), ()>);
+
+impl Subject for OurCrowd {
+    const NAME: &'static str = Ours::NAME;
+    const ROLE: Role = Role::Ours;
+}
+
+impl Crowd for OurCrowd {
+    fn new() -> Self {
+        Self(Group::new())
+    }
+
+    async fn spawn(&mut self) {
+        let wait = |cx: task::Cx<(), ()>| async move {
+            blocked::begin();
+            cx.token().cancelled().await;
+            blocked::end();
+            Ok(())
+        };
+        self.0.spawn(wait).await;
+    }
+
+    fn cancel(&self) {
+        self.0.token().cancel();
+    }
+
+    async fn join(self) {
+        let error = self.0.join().await.expect_err("it was cancelled");
+        assert!(error.into_task_error().is_none(), "no task fails");
     }
 }
 

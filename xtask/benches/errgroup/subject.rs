@@ -45,6 +45,18 @@ pub trait Fail: Subject + 'static {
     fn fail(tasks: usize) -> impl Future<Output = Duration> + Send + 'static;
 }
 
+/// Holds tasks of tokio's that wait for the end, all at the same time.
+pub trait Crowd: Subject + Send + Sync + Sized + 'static {
+    fn new() -> Self;
+
+    /// Spawns a task that begins, waits for the end and ends (see `blocked.rs`).
+    fn spawn(&mut self) -> impl Future<Output = ()> + Send;
+
+    fn cancel(&self);
+
+    fn join(self) -> impl Future<Output = ()> + Send;
+}
+
 /// Says once that it is over.
 pub trait Flag: Subject + Send + Sync + 'static {
     fn new() -> Self;

@@ -1,7 +1,8 @@
 //! The rivals among tasks, each by the calls that its own documentation recommends.
 
+use crate::blocked;
 use crate::harness::Subject;
-use crate::subject::{Discard, Fail, Keep, Limit, Sum, Work};
+use crate::subject::{Crowd, Discard, Fail, Keep, Limit, Sum, Work};
 use crate::tasks::Empty;
 use futures::StreamExt;
 use futures::stream::{self, FuturesUnordered};
@@ -255,4 +256,39 @@ where
         }
     }
     failed.expect("one task fails").elapsed()
+}
+
+/// Its tasks wait for a token, as ours do.
+pub struct TokenCrowd {
+    tasks: JoinSet<()>,
+    token: CancellationToken,
+}
+
+impl Subject for TokenCrowd {
+    const NAME: &'static str = JoinSetToken::NAME;
+}
+
+impl Crowd for TokenCrowd {
+    fn new() -> Self {
+        Self { tasks: JoinSet::new(), token: CancellationToken::new() }
+    }
+
+    async fn spawn(&mut self) {
+        let token = self.token.clone();
+        self.tasks.spawn(async move {
+            blocked::begin();
+            token.cancelled().await;
+            blocked::end();
+        });
+    }
+
+    fn cancel(&self) {
+        self.token.cancel();
+    }
+
+    async fn join(mut self) {
+        while let Some(joined) = self.tasks.join_next().await {
+            joined.expect("a panic exits");
+        }
+    }
 }

@@ -7,6 +7,7 @@
 
 pub mod clock;
 pub mod paired;
+mod process;
 pub mod single;
 #[path = "../../src/bench/stats.rs"]
 mod stats;
@@ -114,10 +115,12 @@ impl Sample {
 pub type Workload = Box<dyn FnMut(u64) -> Sample>;
 
 pub struct Entry {
-    pub subject: &'static str,
+    pub subject: String,
     pub role: Role,
     pub fifo: bool,
     pub workload: Workload,
+    /// Whom it replaces where that one is not to be had.
+    pub stands_in_for: Option<String>,
 }
 
 pub struct Scenario {
@@ -126,6 +129,8 @@ pub struct Scenario {
     /// How long one sample of one subject is to last.
     pub sample: Duration,
     pub entries: Vec<Entry>,
+    /// Whether each sample is taken by a process of its own.
+    pub alone: bool,
     /// Why it cannot run on this machine.
     pub skip: Option<&'static str>,
 }
@@ -133,7 +138,8 @@ pub struct Scenario {
 impl Scenario {
     pub fn new(name: impl Into<String>, unit: Unit) -> Self {
         let sample = Duration::from_millis(3);
-        Self { name: name.into(), unit, sample, entries: Vec::new(), skip: None }
+        let name = name.into();
+        Self { name, unit, sample, entries: Vec::new(), alone: false, skip: None }
     }
 
     pub fn sample_ms(mut self, millis: u64) -> Self {
@@ -156,12 +162,22 @@ impl Scenario {
         self
     }
 
+    /// For what earlier samples would leave traces in: the memory of the process.
+    pub fn alone(mut self) -> Self {
+        self.alone = true;
+        if clock::resident().is_none() {
+            self.skip = Some("needs /proc to tell what is in memory");
+        }
+        self
+    }
+
     pub fn entry<S: Subject>(mut self, workload: impl FnMut(u64) -> Sample + 'static) -> Self {
         self.entries.push(Entry {
-            subject: S::NAME,
+            subject: S::NAME.to_owned(),
             role: S::ROLE,
             fifo: S::FIFO,
             workload: Box::new(workload),
+            stands_in_for: None,
         });
         self
     }

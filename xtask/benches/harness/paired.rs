@@ -2,15 +2,17 @@
 //! machine disturbs all of them. Writes raw samples; `cargo xtask bench` makes the ratios.
 
 use super::stats::Spread;
-use super::{Entry, Role, Scenario, Unit};
+use super::{Entry, Role, Scenario, Unit, process};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use std::{fs, process, thread};
+use std::{fs, thread};
 
 const QUICK_ROUNDS: usize = 11;
 const ROUNDS: usize = 31;
+/// Of samples that are taken by a process each: what they count hardly varies.
+const ROUNDS_ALONE: usize = 5;
 /// What a smoke test asks of each workload.
 const FEW: u64 = 64;
 /// The same order of subjects in every run of the same scenarios.
@@ -33,6 +35,10 @@ xflags::xflags! {
         optional --quick
         /// Where the samples go, as JSON.
         optional --out file: PathBuf
+        /// A program whose entries take part.
+        optional --go program: PathBuf
+        /// One sample of this subject in the one scenario of this very name, printed as JSON.
+        optional --alone subject: String
         /// Passed by cargo.
         optional --bench
         /// Only scenarios whose name contains one of these.
@@ -40,8 +46,17 @@ xflags::xflags! {
     }
 }
 
-pub fn main(scenarios: Vec<Scenario>) {
+pub fn main(mut scenarios: Vec<Scenario>) {
     let options = Options::from_env_or_exit();
+    if let Some(subject) = &options.alone {
+        return alone(scenarios, &options.filter, subject);
+    }
+    if !options.smoke {
+        scenarios.iter_mut().filter(|scenario| scenario.alone).for_each(process::isolate);
+    }
+    if let Some(program) = &options.go {
+        process::attach(program, &mut scenarios);
+    }
     let chosen = |name: &str| {
         options.filter.is_empty() || options.filter.iter().any(|part| name.contains(&**part))
     };
@@ -67,7 +82,7 @@ pub fn main(scenarios: Vec<Scenario>) {
         let text = format!("{:#}\n", json!({ "rounds": rounds, "scenarios": results }));
         if let Err(error) = fs::write(&out, text) {
             eprintln!("cannot write {}: {error}", out.display());
-            process::exit(1);
+            std::process::exit(1);
         }
     }
 }
@@ -80,6 +95,15 @@ struct Series {
     /// Per operation, one for each round.
     samples: Vec<f64>,
     note: Option<String>,
+}
+
+fn alone(scenarios: Vec<Scenario>, names: &[String], subject: &str) {
+    let mut entries = scenarios
+        .into_iter()
+        .filter(|scenario| names == [scenario.name.as_str()])
+        .flat_map(|scenario| scenario.entries);
+    let mut entry = entries.find(|entry| entry.subject == subject).expect("one of the entries");
+    println!("{}", process::to_json(&take(&mut entry, FEW)));
 }
 
 fn smoke(scenario: &mut Scenario) {
@@ -95,7 +119,7 @@ fn measure(scenario: &mut Scenario, rounds: usize, random: &mut fastrand::Rng) -
     let (unit, length) = (scenario.unit, scenario.sample);
     let mut series: Vec<Series> =
         scenario.entries.iter_mut().map(|entry| calibrate(entry, unit, length)).collect();
-    let rounds = unit.rounds(rounds);
+    let rounds = if scenario.alone { ROUNDS_ALONE } else { unit.rounds(rounds) };
     let mut order: Vec<usize> = (0..series.len()).collect();
     for _ in 0..rounds {
         // Shuffled, because what ran before leaves caches and clocks as it likes them.
@@ -147,7 +171,7 @@ fn watch() {
         let begun = BEGUN.load(Ordering::Relaxed);
         if begun == last {
             eprintln!("the sample after the last line above does not end: a wake-up was lost");
-            process::exit(1);
+            std::process::exit(1);
         }
         last = begun;
     }
@@ -182,6 +206,7 @@ fn to_json(scenario: &Scenario, series: Vec<Series>) -> Value {
                 // NaN is null in JSON.
                 "samples": series.samples,
                 "note": series.note,
+                "stands_in_for": entry.stands_in_for,
             })
         })
         .collect();

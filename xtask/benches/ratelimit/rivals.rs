@@ -7,6 +7,7 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use std::num::NonZeroU32;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 type Governor<C> =
@@ -20,6 +21,13 @@ fn quota(limit: Limit) -> Quota {
 
 fn some(n: u32) -> NonZeroU32 {
     NonZeroU32::new(n).expect("not zero")
+}
+
+/// There can be only one, for the whole process.
+fn upkeep() -> QuantaUpkeepClock {
+    static CLOCK: OnceLock<QuantaUpkeepClock> = OnceLock::new();
+    let start = || QuantaUpkeepClock::from_interval(Duration::from_millis(1)).expect("a thread");
+    CLOCK.get_or_init(start).clone()
 }
 
 macro_rules! governors {
@@ -49,7 +57,7 @@ macro_rules! governors {
 governors! {
     GovernorQuanta, "governor", DefaultClock, DefaultClock::default();
     GovernorInstant, "governor/instant", MonotonicClock, MonotonicClock;
-    GovernorUpkeep, "governor/upkeep", QuantaUpkeepClock, QuantaUpkeepClock::from_interval(Duration::from_millis(1)).expect("a thread");
+    GovernorUpkeep, "governor/upkeep", QuantaUpkeepClock, upkeep();
 }
 
 impl Await for GovernorQuanta {

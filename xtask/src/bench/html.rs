@@ -18,6 +18,7 @@ pub fn render(meta: &Meta, judged: &[Judged], scenarios: &[Scenario]) -> String 
         (Verdict::Missed, "missed", "Targets not met"),
         (Verdict::Unknown, "unknown", "Targets not measured"),
         (Verdict::Met, "met", "Targets met"),
+        (Verdict::NotRun, "unknown", "Targets not run, for they need --go"),
     ] {
         let some: Vec<&Judged> = judged.iter().filter(|it| it.verdict == verdict).collect();
         if !some.is_empty() {

@@ -22,6 +22,8 @@ pub struct Figure {
     /// Per operation, one for each round; NaN where there is none.
     pub samples: Vec<f64>,
     pub note: Option<String>,
+    /// Whom it replaced, because that one was not to be had.
+    pub stands_in_for: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -81,6 +83,7 @@ impl Scenario {
                 "ratio_to_ours": ratio.map(Spread::to_json),
                 "rounds": figure.samples.len(),
                 "note": figure.note,
+                "stands_in_for": figure.stands_in_for,
             })
         })
     }
@@ -126,5 +129,6 @@ fn parse_figure(raw: &Value) -> Result<Figure> {
         fifo: raw["fifo"].as_bool().unwrap_or(false),
         samples: samples.iter().map(|sample| sample.as_f64().unwrap_or(f64::NAN)).collect(),
         note: raw["note"].as_str().map(str::to_owned),
+        stands_in_for: raw["stands_in_for"].as_str().map(str::to_owned),
     })
 }

@@ -19,6 +19,7 @@ pub fn render(meta: &Meta, judged: &[Judged], scenarios: &[Scenario]) -> String 
     for (verdict, title) in [
         (Verdict::Missed, "TARGETS NOT MET"),
         (Verdict::Unknown, "targets not measured"),
+        (Verdict::NotRun, "targets not run, for they need --go"),
         (Verdict::Met, "targets met"),
     ] {
         out += &render_targets(title, judged.iter().filter(|it| it.verdict == verdict));

@@ -17,6 +17,8 @@ pub struct Target {
     pub rival: Option<String>,
     pub at_most: f64,
     pub text: String,
+    /// Whether the rival is in Go, which runs only when it is asked for.
+    pub needs_go: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub enum Verdict {
     /// The scenario did not run, or ours or the rival has no figure.
     Unknown,
     Met,
+    /// The rival was not asked for, or its language is not here.
+    NotRun,
 }
 
 /// A target and what came of it.
@@ -51,7 +55,7 @@ pub fn parse(text: &str) -> Result<Vec<Target>> {
 }
 
 fn expand(entry: &DeTable<'_>, targets: &mut Vec<Target>) -> Result<()> {
-    const KEYS: [&str; 5] = ["crate", "scenarios", "rivals", "at_most", "text"];
+    const KEYS: [&str; 6] = ["crate", "scenarios", "rivals", "at_most", "needs", "text"];
     if let Some(unknown) = entry.keys().find(|key| !KEYS.contains(&key.get_ref().as_ref())) {
         bail!("unknown key `{}`", unknown.get_ref());
     }
@@ -69,6 +73,11 @@ fn expand(entry: &DeTable<'_>, targets: &mut Vec<Target>) -> Result<()> {
     let at_most = value("at_most").and_then(DeValue::as_float).context("`at_most` is a float")?;
     let at_most: f64 = at_most.as_str().parse()?;
     ensure!(at_most >= 0.0, "`at_most` is not negative");
+    let needs_go = match value("needs").map(DeValue::as_str) {
+        None => false,
+        Some(Some("go")) => true,
+        Some(_) => bail!("`needs` is \"go\""),
+    };
     let rivals: Vec<Option<String>> = match value("rivals") {
         Some(_) => list("rivals")?.into_iter().map(Some).collect(),
         None => vec![None],
@@ -81,16 +90,27 @@ fn expand(entry: &DeTable<'_>, targets: &mut Vec<Target>) -> Result<()> {
                 rival: rival.clone(),
                 at_most,
                 text: text("text")?,
+                needs_go,
             });
         }
     }
     Ok(())
 }
 
-/// What was missed first, then what is unknown, then what was met.
-pub fn judge_all(targets: Vec<Target>, scenarios: &[Scenario]) -> Vec<Judged> {
-    let mut judged: Vec<Judged> =
-        targets.into_iter().map(|target| judge(target, scenarios)).collect();
+/// What was missed first, then what is unknown, then what was met. Some depend on whether the crate's
+/// rivals in Go have run.
+pub fn judge_all(
+    targets: Vec<Target>,
+    scenarios: &[Scenario],
+    go_ran: &dyn Fn(&str) -> bool,
+) -> Vec<Judged> {
+    let judge = |target: Target| {
+        if target.needs_go && !go_ran(&target.krate) {
+            return Judged { against: None, measured: None, verdict: Verdict::NotRun, target };
+        }
+        judge(target, scenarios)
+    };
+    let mut judged: Vec<Judged> = targets.into_iter().map(judge).collect();
     judged.sort_by_key(|judged| judged.verdict as u8);
     judged
 }
@@ -117,7 +137,10 @@ fn compare(target: &Target, scenario: &Scenario) -> Option<(Option<String>, Spre
     let is_meant = |figure: &&Figure| match rival.as_str() {
         "best" => figure.role == Role::Rival,
         "best-fifo" => figure.role == Role::Rival && figure.fifo,
-        name => figure.role != Role::Ours && figure.subject == name,
+        name => {
+            let named = [Some(&figure.subject), figure.stands_in_for.as_ref()];
+            figure.role != Role::Ours && named.into_iter().flatten().any(|it| it == name)
+        }
     };
     let ratios = scenario.figures.iter().filter(is_meant).filter_map(|figure| {
         let ratio = ours.ratio_to(figure)?;
@@ -141,7 +164,7 @@ impl Judged {
     }
 
     pub fn to_json(&self) -> Value {
-        let Target { krate, scenario, rival, at_most, text } = &self.target;
+        let Target { krate, scenario, rival, at_most, text, needs_go } = &self.target;
         json!({
             "crate": krate,
             "scenario": scenario,
@@ -150,10 +173,11 @@ impl Judged {
             "text": text,
             "against": self.against,
             "measured": self.measured.map(Spread::to_json),
+            "needs": needs_go.then_some("go"),
             "met": match self.verdict {
                 Verdict::Met => Some(true),
                 Verdict::Missed => Some(false),
-                Verdict::Unknown => None,
+                Verdict::Unknown | Verdict::NotRun => None,
             },
         })
     }

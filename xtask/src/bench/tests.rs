@@ -9,9 +9,11 @@ fn subject(name: &str, role: &str, fifo: bool, samples: Value) -> Value {
     json!({ "name": name, "role": role, "fifo": fifo, "samples": samples, "note": null })
 }
 
-/// As a bench writes it: two threads, an unfair rival that is the quickest of all, and a rival
-/// that had no figure in one round.
+/// As a bench writes it: two threads, an unfair rival that is the quickest of all, one that stands in
+/// for a library that was not there, and one that had no figure in one round.
 fn scenarios() -> Vec<Scenario> {
+    let mut slow = subject("slow", "rival", true, json!([40.0, 160.0, 50.0]));
+    slow["stands_in_for"] = json!("x/library");
     let raw = json!({
         "rounds": 3,
         "scenarios": [
@@ -22,7 +24,7 @@ fn scenarios() -> Vec<Scenario> {
                     subject("lockgate", "ours", true, json!([10.0, 40.0, 20.0])),
                     subject("floor", "floor", false, json!([8.0, 32.0, 16.0])),
                     subject("barger", "rival", false, json!([5.0, 20.0, 10.0])),
-                    subject("slow", "rival", true, json!([40.0, 160.0, 50.0])),
+                    slow,
                     subject("fair", "rival", true, json!([20.0, null, 40.0])),
                 ],
             },
@@ -43,7 +45,7 @@ fn scenarios() -> Vec<Scenario> {
 fn judge(target: &str) -> Judged {
     let text = format!("[[target]]\ncrate = 'gate'\ntext = 'at <most> so much'\n{target}");
     let targets = targets::parse(&text).expect("well formed");
-    targets::judge_all(targets, &scenarios()).pop().expect("one target")
+    targets::judge_all(targets, &scenarios(), &|_| true).pop().expect("one target")
 }
 
 fn judge_pair(rival: &str, at_most: &str) -> Judged {
@@ -120,10 +122,47 @@ fn what_was_not_measured_is_not_met() {
 fn what_was_missed_comes_first() {
     let text = "[[target]]\ncrate = 'gate'\ntext = ''\nscenarios = ['pair', 'elsewhere']\n\
                 rivals = ['slow', 'barger']\nat_most = 1.0";
-    let judged = targets::judge_all(targets::parse(text).expect("well formed"), &scenarios());
+    let judged =
+        targets::judge_all(targets::parse(text).expect("well formed"), &scenarios(), &|_| true);
     let verdicts: Vec<Verdict> = judged.iter().map(|it| it.verdict).collect();
     use Verdict::{Met, Missed, Unknown};
     assert_eq!(verdicts, [Missed, Unknown, Unknown, Met]);
+}
+
+const IN_GO: &str = "[[target]]\ncrate = 'gate'\ntext = ''\nscenarios = ['pair']\n\
+                     rivals = ['barger', 'x/library']\nat_most = 1.0\nneeds = 'go'";
+
+#[test]
+fn without_go_its_targets_are_not_run() {
+    let targets = targets::parse(IN_GO).expect("well formed");
+    let judged = targets::judge_all(targets, &scenarios(), &|_| false);
+    // Not even that which the figures at hand would miss.
+    assert!(judged.iter().all(|it| it.verdict == Verdict::NotRun && it.measured.is_none()));
+    assert_eq!(judged[0].to_json()["met"], Value::Null);
+    assert_eq!(judged[0].to_json()["needs"], "go");
+    let shown = table::render(&meta(), &judged, &scenarios());
+    assert!(shown.contains("targets not run, for they need --go: 2"), "{shown}");
+    assert!(!shown.contains("NOT MET") && !shown.contains("not measured: "), "{shown}");
+    let page = html::render(&meta(), &judged, &scenarios());
+    assert!(page.contains("Targets not run, for they need --go: 2"));
+}
+
+#[test]
+fn with_go_its_targets_are_judged_like_others() {
+    let targets = targets::parse(IN_GO).expect("well formed");
+    let judged = targets::judge_all(targets.clone(), &scenarios(), &|krate| krate == "gate");
+    let verdicts: Vec<Verdict> = judged.iter().map(|it| it.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Missed, Verdict::Met]);
+    // That another crate's program has run says nothing.
+    let judged = targets::judge_all(targets, &scenarios(), &|krate| krate == "other");
+    assert!(judged.iter().all(|it| it.verdict == Verdict::NotRun));
+}
+
+#[test]
+fn who_stands_in_is_judged_and_named() {
+    let judged = judge_pair("x/library", "1.0");
+    assert_eq!(judged.measured.expect("numbers").median, 0.25);
+    assert_eq!(judged.claim(), "ours ÷ x/library (slow) ≤ 1");
 }
 
 #[test]
@@ -135,6 +174,8 @@ fn a_wrong_target_is_refused() {
         (good.replace("at_most", "at_least"), "unknown key `at_least`"),
         (good.replace("['pair']", "'pair'"), "`scenarios` is a list"),
         (good.replace("1.0", "-1.0"), "`at_most` is not negative"),
+        (format!("{good}needs = 'perl'\n"), "`needs` is \"go\""),
+        (format!("{good}needs = ['go']\n"), "`needs` is \"go\""),
     ] {
         let error = targets::parse(&format!("\n[[target]]\n{bad}")).expect_err("wrong");
         let error = format!("{error:#}");

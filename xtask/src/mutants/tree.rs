@@ -10,6 +10,7 @@ use crate::workspace::Workspace;
 
 pub struct Tree {
     pub root: PathBuf,
+    pub target: PathBuf,
 }
 
 /// Files as they were before an edit; written back on drop.
@@ -18,8 +19,9 @@ pub struct Edited(Vec<(PathBuf, Vec<u8>)>);
 impl Tree {
     /// Brings the copy up to date. A file that is right already keeps its time stamp, by which
     /// cargo knows what not to rebuild; a mutant that an interrupted run left behind is not right.
-    pub fn copy(workspace: &Workspace) -> Result<Self> {
-        let root = workspace.target.join("mutants/tree");
+    pub fn copy(workspace: &Workspace, lane: usize) -> Result<Self> {
+        let root = workspace.target.join(format!("mutants/tree-{lane}"));
+        let target = workspace.target.join(format!("mutants/target-{lane}"));
         let mut wanted = BTreeSet::new();
         for file in workspace.files()? {
             let source = workspace.root.join(&file);
@@ -36,7 +38,7 @@ impl Tree {
             wanted.insert(copy);
         }
         remove_others(&root, &wanted)?;
-        Ok(Self { root })
+        Ok(Self { root, target })
     }
 
     pub fn edit(&self, changed: &BTreeMap<PathBuf, String>) -> Result<Edited> {
@@ -85,7 +87,7 @@ mod tests {
         fs::write(&gone, "").expect("temporary files can be written");
 
         remove_others(&root, &[kept.clone()].into()).expect("leftovers can be removed");
-        let tree = Tree { root: root.clone() };
+        let tree = Tree { root: root.clone(), target: root.clone() };
         let edited = tree.edit(&[(kept.clone(), "fn wrong() {}".to_owned())].into());
         assert_eq!(fs::read_to_string(&kept).ok().as_deref(), Some("fn wrong() {}"));
         drop(edited);

@@ -1,0 +1,3 @@
+module lockgate/go/harness
+
+go 1.21
