@@ -118,7 +118,7 @@
 //! * "Never more than N in any window of a minute", to the letter: a bucket grants up to burst + N.
 //!   Give it a rate of N − burst a minute, or keep a log of moments.
 //! * Spacing packets by microseconds: no timer here is that fine. Ask `try_acquire` in a loop of your own.
-//! * A limit for each of many keys: not a map of limiters, but `Keyed`, which has a bound.
+//! * A limit for each of many keys: not a map of limiters, but [`Keyed`], which has a bound.
 //!
 //! # Coming from Go
 //!
@@ -137,7 +137,7 @@
 //! | `lim.SetLimit(l)`, `lim.SetBurst(b)` | [`set_rate`](RateLimiter::set_rate), [`set_burst`](RateLimiter::set_burst); those who wait are re-timed |
 //! | `lim.Limit()`, `lim.Burst()`, `lim.Tokens()` | [`quota`](RateLimiter::quota), [`tokens`](RateLimiter::tokens) |
 //! | times as arguments: `AllowN(t, n)` | a [clock], for instance [`Manual`](clock::Manual) |
-//! | `rate.Sometimes{First, Every, Interval}` | `Sometimes` |
+//! | `rate.Sometimes{First, Every, Interval}` | [`Sometimes`] |
 //! | time that moves back: counted twice | grants less, as long as it lies back |
 //! | `n` above the burst | [`ExceedsBurst`](AcquireError::ExceedsBurst) |
 //!
@@ -146,7 +146,12 @@
 //! | feature | default | means | brings |
 //! |---|---|---|---|
 //! | `sync` | yes | `.wait()`, `.wait_timeout()`, `.wait_deadline()` | parking_lot |
-//! | `async` | yes | `impl Future` for the waits | tokio (`rt`, `time`) |
+//! | `async` | yes | `impl Future` for the waits, throttled streams | tokio (`rt`, `time`), futures-core |
+//! | `quanta` | | `clock::Tsc`, the processor's counter | quanta |
+//! | `tower` | | layers for clients and, with `http`, keyed ones for servers | tower-layer, tower-service |
+//! | `http` | | `Retry-After` and the `RateLimit` headers, written and read | http, httpdate |
+//! | `serde` | | quotas in configuration files | serde, humantime |
+//! | `tracing` | | an event for each denial and each change | tracing |
 //!
 //! Any executor drives the waits: without a tokio runtime, a thread of this crate's keeps the time.
 //!
