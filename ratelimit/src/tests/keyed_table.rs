@@ -193,7 +193,7 @@ fn a_table_is_nearly_full_before_anybody_is_turned_away() {
 /// One group has all its places for everybody, and so have two: each is the other's.
 #[test]
 fn a_small_table_has_all_its_places() {
-    for (groups, first) in (0..200).map(|first| (1 + first as usize % 2, first * 1_000)) {
+    for (groups, first) in (0..6_000).map(|first| (1 + first as usize % 2, first * 1_000)) {
         let mut table = Table::new(groups);
         let mut gone = Gone::new();
         for key in first..first + (groups * GROUP) as u64 {
