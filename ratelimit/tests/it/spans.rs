@@ -225,3 +225,18 @@ fn a_wait_by_key_that_fails_is_told() {
         ]
     );
 }
+
+/// `Retry-After: 0` changes nothing, so nothing is told; a real one is.
+#[cfg(feature = "http")]
+#[test]
+fn advice_that_changes_nothing_is_not_told() {
+    use lockgate_ratelimit::http::Advice;
+    let limiter = limiter();
+    let follow = |after: &'static str| {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("retry-after", http::HeaderValue::from_static(after));
+        Advice::read(&headers).follow(&limiter);
+    };
+    assert_eq!(heard(Level::DEBUG, || follow("0")), [""; 0]);
+    assert_eq!(heard(Level::DEBUG, || follow("2")), ["INFO message=paused seconds=2.0"]);
+}
