@@ -235,6 +235,7 @@ impl<'s, 'env, T, E> Crew<'s, 'env, T, E> {
     /// cancelled; where `until` is the deadline, `false` is the answer then.
     pub(crate) fn wait_quiet(self: &Arc<Self>, until_deadline: bool) -> bool {
         if !until_deadline {
+            self.pool.close();
             self.help();
         }
         let mut quiet = QuietWait { pool: &self.pool, ticket: None };
