@@ -74,6 +74,9 @@ impl<W> Pool<W> {
                 queue: VecDeque::new(),
                 seats: Vec::new(),
                 next_index: 0,
+                in_decks: 0,
+                reports: false,
+                closed: false,
                 dismissed: false,
                 sleepers: Waiters::new(),
                 spawners: Waiters::new(),
@@ -128,9 +131,8 @@ impl<W> Pool<W> {
             }
             room
         };
-        // INVARIANT: while a spawner waits, runners report what they take.
         let queued = |line: &mut Line<W>, batch: &mut WakeBatch| {
-            line.recount(true);
+            line.recount(false);
             line.promise_places(batch);
         };
         self.poll(ticket, waker, |line| &mut line.spawners, ask, queued)
@@ -154,7 +156,7 @@ impl<W> Pool<W> {
         line.promise_places(&mut batch);
         line.tell_joiners(&mut batch);
         drop(line);
-        wake(batch);
+        wake(&mut batch);
     }
 
     /// The wait for the moment when nothing is accepted that is not over.
@@ -210,7 +212,7 @@ impl<W> Pool<W> {
                 let mut batch = WakeBatch::default();
                 queued(&mut line, &mut batch);
                 drop(line);
-                wake(batch);
+                wake(&mut batch);
                 return Place::Queued;
             }
             drop(line);
@@ -247,7 +249,7 @@ impl<W> Pool<W> {
         line.slots.retire(false);
         line.tell_joiners(&mut batch);
         drop(line);
-        wake(batch);
+        wake(&mut batch);
     }
 
     /// The next job of the runner's own deck.
@@ -300,7 +302,8 @@ impl<W> Pool<W> {
             }
             let over = line.slots.is_over_limit();
             let job = if over { None } else { line.take(seat) };
-            let sleeps = job.is_none() && !over && !line.dismissed && waker.is_some();
+            let ends = line.dismissed || line.closed && line.slots.is_last();
+            let sleeps = job.is_none() && !over && !ends && waker.is_some();
             if sleeps && spare.is_none() {
                 drop(line);
                 spare = waker.cloned();
@@ -323,7 +326,7 @@ impl<W> Pool<W> {
             };
             line.promise_places(&mut batch);
             line.tell_joiners(&mut batch);
-            let start = self.summon_and_wake(line, batch);
+            let start = self.summon_and_wake(line, &mut batch);
             return (next, start);
         }
     }
@@ -342,6 +345,7 @@ impl<W> Pool<W> {
             jobs.append(&mut deck.jobs);
             deck.counted = 0;
         }
+        line.in_decks = 0;
         drop(guard);
         let places = jobs.len();
         // What they capture is the user's, and each drop may panic.
@@ -358,31 +362,38 @@ impl<W> Pool<W> {
         line.promise_places(&mut batch);
         line.tell_joiners(&mut batch);
         drop(line);
-        wake(batch);
+        wake(&mut batch);
     }
 
     /// Sends all sleeping runners home, and those that come to sleep from now on.
     pub(crate) fn dismiss(&self) {
         let mut batch = WakeBatch::default();
         let mut line = self.line.lock();
-        line.dismissed = true;
-        // INVARIANT: as many are idle as are in the line. What is spawned from here on must not
-        // call one of these.
-        while let Some(waker) = line.sleepers.settle_front(Rise::Dismissed) {
-            line.slots.forget_idle();
-            batch.push(waker);
-        }
+        line.dismiss(&mut batch);
         drop(line);
-        wake(batch);
+        wake(&mut batch);
+    }
+
+    /// From here on nothing comes from outside: the end of the last job is the moment to
+    /// [`dismiss`](Self::dismiss), and its runner does it. Whoever joins would have to be woken
+    /// for it, to wake the others in turn.
+    pub(crate) fn close(&self) {
+        let mut batch = WakeBatch::default();
+        let mut line = self.line.lock();
+        line.closed = true;
+        line.tell_joiners(&mut batch);
+        drop(line);
+        wake(&mut batch);
     }
 
     pub(crate) fn set_limit(&self, limit: usize) -> Option<Start> {
         let mut batch = WakeBatch::default();
         let mut line = self.line.lock();
         line.slots.set_limit(limit);
+        // Those beyond the limit leave when they come.
         line.recount(true);
         line.promise_places(&mut batch);
-        self.summon_and_wake(line, batch)
+        self.summon_and_wake(line, &mut batch)
     }
 
     pub(crate) fn numbers(&self) -> Numbers {
@@ -410,32 +421,49 @@ impl<W> Pool<W> {
         line.queue.iter().for_each(|job| show(false, job.index, job.name.as_ref()));
     }
 
-    fn summon(&self, line: Guard<'_, W>) -> Option<Start> {
-        self.summon_and_wake(line, WakeBatch::default())
-    }
-
-    /// Leaves the lock, having called whom the jobs need; wakes what is to be woken.
+    /// Leaves the lock, having called whom the jobs need.
     #[inline]
-    fn summon_and_wake(&self, mut line: Guard<'_, W>, mut batch: WakeBatch) -> Option<Start> {
-        let waiting = line.slots.may_summon() && line.has_jobs();
-        let start = match line.slots.summon(waiting) {
+    fn summon(&self, mut line: Guard<'_, W>) -> Option<Start> {
+        match line.call() {
             Summon::Nobody => None,
             Summon::Start => Some(Start(())),
             Summon::Wake => {
-                let sleeper = line.sleepers.settle_front(Rise::Called);
-                sleeper.into_iter().for_each(|waker| batch.push(waker));
+                self.rouse(line, &mut WakeBatch::default());
                 None
+            }
+        }
+    }
+
+    /// The same, and wakes what is to be woken.
+    #[inline]
+    fn summon_and_wake(&self, mut line: Guard<'_, W>, batch: &mut WakeBatch) -> Option<Start> {
+        let start = match line.call() {
+            Summon::Nobody => None,
+            Summon::Start => Some(Start(())),
+            Summon::Wake => {
+                self.rouse(line, batch);
+                return None;
             }
         };
         drop(line);
         wake(batch);
         start
     }
+
+    /// Wakes the first of those who sleep, and what else is to be woken.
+    #[cold]
+    fn rouse(&self, mut line: Guard<'_, W>, batch: &mut WakeBatch) {
+        let sleeper = line.sleepers.settle_front(Rise::Called);
+        drop(line);
+        sleeper.into_iter().for_each(|waker| batch.push(waker));
+        wake(batch);
+    }
 }
 
 type Guard<'a, W> = crate::primitives::MutexGuard<'a, Line<W>>;
 
-fn wake(mut batch: WakeBatch) {
+#[inline]
+fn wake(batch: &mut WakeBatch) {
     if !batch.is_empty() {
         let mut panic = WakePanic::default();
         batch.wake_all(&mut panic);

@@ -90,7 +90,17 @@ impl Slots {
 
     /// Whether the backlog has emptied so far that it is worth while to wake a spawner.
     pub(crate) const fn is_half_empty(&self) -> bool {
-        self.has_room() && self.accepted() <= self.limit.saturating_add(self.backlog() / 2)
+        self.starts_until_half_empty() == 0
+    }
+
+    /// How many jobs have to start before that, if no runner gives its slot back.
+    pub(crate) const fn starts_until_half_empty(&self) -> usize {
+        let half = match self.backlog() {
+            // A half of nothing is no room.
+            0 => self.limit - 1,
+            backlog => self.limit.saturating_add(backlog / 2),
+        };
+        self.accepted().saturating_sub(half)
     }
 
     /// A job was accepted, or a place promised to a spawner.
@@ -128,6 +138,11 @@ impl Slots {
     /// The runner that was on its way is there, or will never be.
     pub(crate) const fn arrive(&mut self) {
         self.searching = false;
+    }
+
+    /// Whether all is over when the one that holds a slot gives it back.
+    pub(crate) const fn is_last(&self) -> bool {
+        self.queued == 0 && self.running == 1
     }
 
     /// Whether somebody holds a slot that the limit, lowered since, does not have.

@@ -2,7 +2,7 @@
 
 use super::Job;
 use crate::primitives::{Arc, Mutex};
-use crate::state::Slots;
+use crate::state::{Slots, Summon};
 use crate::waiters::{Waiters, WakeBatch};
 use std::collections::VecDeque;
 use std::mem;
@@ -13,17 +13,26 @@ const LARGEST_DECK: usize = 32;
 // LOOM: in one, where three jobs have to fill a deck.
 const SHARES: usize = if cfg!(test) { 1 } else { 4 };
 
+/// What every job writes comes last, two cache lines with the lock: they go from core to core. The
+/// lists before it are only looked at, unless somebody waits.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Line<W> {
-    pub(super) slots: Slots,
-    pub(super) queue: VecDeque<Job<W>>,
-    pub(super) seats: Vec<Arc<Seat<W>>>,
-    pub(super) next_index: usize,
-    /// No runner sleeps any more; who comes is sent home.
-    pub(super) dismissed: bool,
     pub(super) sleepers: Waiters<(), Rise>,
     pub(super) spawners: Waiters<(), ()>,
     pub(super) joiners: Waiters<(), ()>,
+    pub(super) seats: Vec<Arc<Seat<W>>>,
+    pub(super) slots: Slots,
+    pub(super) queue: VecDeque<Job<W>>,
+    pub(super) next_index: usize,
+    /// The jobs of all decks, as far as they are counted: the sum of `counted`.
+    pub(super) in_decks: usize,
+    /// All decks report, but for those that hear of it when their runner comes.
+    pub(super) reports: bool,
+    /// Nothing comes from outside any more.
+    pub(super) closed: bool,
+    /// No runner sleeps any more; who comes is sent home.
+    pub(super) dismissed: bool,
 }
 
 /// Why a sleeping runner was woken.
@@ -94,6 +103,7 @@ impl<W> Line<W> {
             deck.report |= report;
             let gone = deck.settle();
             self.slots.pop(gone);
+            self.in_decks -= gone;
             fewer |= gone > 0;
         }
         fewer
@@ -106,12 +116,13 @@ impl<W> Line<W> {
         }
         let gone = deck.settle();
         self.slots.pop(gone);
+        self.in_decks -= gone;
     }
 
     /// Takes a job for the runner of `seat`, and its share of what is left into its deck.
     pub(super) fn take(&mut self, seat: &Arc<Seat<W>>) -> Option<Job<W>> {
         let mut deck = seat.deck.lock();
-        deck.report = !self.spawners.is_empty();
+        deck.report = self.reports;
         self.settle(&mut deck);
         if deck.jobs.is_empty() {
             // A part of its fair share: jobs should start about in the order of the queue, and a
@@ -120,6 +131,7 @@ impl<W> Line<W> {
             let share = self.queue.len().div_ceil(parts).min(LARGEST_DECK);
             deck.jobs.extend(self.queue.drain(..share));
             deck.counted = share;
+            self.in_decks += share;
         }
         if deck.jobs.is_empty() {
             drop(deck);
@@ -131,6 +143,7 @@ impl<W> Line<W> {
         let job = deck.jobs.pop_front();
         if job.is_some() {
             deck.counted -= 1;
+            self.in_decks -= 1;
             self.slots.pop(1);
         }
         deck.note(job.as_ref());
@@ -149,6 +162,7 @@ impl<W> Line<W> {
             let mut deck = seat.deck.lock();
             let gone = deck.settle();
             self.slots.pop(gone);
+            self.in_decks -= gone;
             let jobs = deck.jobs.len();
             if jobs > 0 {
                 let stolen = deck.jobs.split_off(jobs / 2);
@@ -166,27 +180,68 @@ impl<W> Line<W> {
         while let Some(job) = deck.jobs.pop_back() {
             self.queue.push_front(job);
         }
-        deck.counted = 0;
+        self.in_decks -= mem::take(&mut deck.counted);
         deck.current = None;
         drop(deck);
         self.seats.retain(|other| !Arc::ptr_eq(other, seat));
     }
 
+    /// Who is to come to the jobs that wait.
+    #[inline]
+    pub(super) fn call(&mut self) -> Summon {
+        let waiting = self.slots.may_summon() && self.has_jobs();
+        self.slots.summon(waiting)
+    }
+
     /// Promises places to spawners that wait, once half of the backlog is free.
+    #[inline]
     pub(super) fn promise_places(&mut self, batch: &mut WakeBatch) {
-        if self.spawners.is_empty() || !self.slots.is_half_empty() {
-            return;
-        }
-        while self.slots.has_room() {
-            let Some(waker) = self.spawners.settle_front(()) else { return };
-            self.slots.push();
-            batch.push(waker);
+        if self.spawners.is_empty() {
+            self.reports = false;
+        } else {
+            self.promise_them(batch);
         }
     }
 
+    fn promise_them(&mut self, batch: &mut WakeBatch) {
+        loop {
+            if self.slots.is_half_empty() {
+                while self.slots.has_room() {
+                    let Some(waker) = self.spawners.settle_front(()) else { break };
+                    self.slots.push();
+                    batch.push(waker);
+                }
+            }
+            // INVARIANT: while a spawner waits, half of the backlog cannot become free by what
+            // runners take from their decks alone; or else they report each.
+            let tight = self.slots.starts_until_half_empty() <= self.in_decks;
+            let begins = tight && !self.reports && !self.spawners.is_empty();
+            self.reports = tight;
+            if !begins {
+                return;
+            }
+            self.recount(true);
+        }
+    }
+
+    /// Tells those who wait for quiet. Where nothing comes any more it is the end.
+    #[inline]
     pub(super) fn tell_joiners(&mut self, batch: &mut WakeBatch) {
-        if self.slots.is_quiet() && !self.joiners.is_empty() {
+        if self.slots.is_quiet() {
             self.joiners.settle_where(batch, |()| Some(()));
+            if self.closed {
+                self.dismiss(batch);
+            }
+        }
+    }
+
+    pub(super) fn dismiss(&mut self, batch: &mut WakeBatch) {
+        self.dismissed = true;
+        // INVARIANT: as many are idle as are in the line. What is spawned from here on must not
+        // call one of these.
+        while let Some(waker) = self.sleepers.settle_front(Rise::Dismissed) {
+            self.slots.forget_idle();
+            batch.push(waker);
         }
     }
 }

@@ -162,6 +162,32 @@ fn two_blocked_spawners() {
     });
 }
 
+/// G9: whoever joins has closed the pool, one runner sleeps or is about to, and the other's task
+/// spawns: it is not taken for the end, and nobody stays asleep after it.
+#[test]
+fn closed_group_meets_a_spawn_from_inside() {
+    explore(THREE, || {
+        let group = Threads::limited(2);
+        let done = Count::new();
+        for _ in 0..2 {
+            let (outer, inner) = (Arc::clone(&done), Arc::clone(&done));
+            group.spawn(move |cx| {
+                if outer.get() == 0 {
+                    cx.spawn(move |_| {
+                        inner.add();
+                        Ok(())
+                    });
+                }
+                outer.add();
+                Ok(())
+            });
+        }
+        let witness = Arc::clone(&done);
+        group.join().unwrap();
+        assert!((3..=4).contains(&witness.get()));
+    });
+}
+
 /// G7: a task spawns another at the limit, while a spawner waits outside: nobody waits for himself.
 #[test]
 fn nested_spawn_meets_a_blocked_spawner() {

@@ -192,10 +192,14 @@ impl<'s, 'env, T, E> Crew<'s, 'env, T, E> {
     /// Runs jobs until there are none; then sleeps, or leaves.
     fn work(self: &Arc<Self>, seat: &Arc<Seat<Work<'s, 'env, T, E>>>, sleeps: bool) {
         let cx = Cx::inside(Arc::clone(self));
+        // Not before the first sleep: most threads sleep once, at the end of a scope. A new
+        // thread would have to ask first on how many cores it runs, which takes longer than the
+        // spin, and whoever joins would wait for it.
+        let mut spins = false;
         loop {
             let job = match self.pool.next_own(seat) {
                 Some(job) => job,
-                None => match self.fetch(seat, sleeps) {
+                None => match self.fetch(seat, sleeps, &mut spins) {
                     Some(job) => job,
                     None => return,
                 },
@@ -209,8 +213,10 @@ impl<'s, 'env, T, E> Crew<'s, 'env, T, E> {
         self: &Arc<Self>,
         seat: &Arc<Seat<Work<'s, 'env, T, E>>>,
         sleeps: bool,
+        spins: &mut bool,
     ) -> Option<Job<Work<'s, 'env, T, E>>> {
         let mut ticket = None;
+        let mut slept = false;
         let mut look = |waker: Option<&Waker>| {
             let (next, start) = self.pool.next(seat, &mut ticket, waker);
             if let Some(start) = start {
@@ -219,11 +225,16 @@ impl<'s, 'env, T, E> Crew<'s, 'env, T, E> {
             match next {
                 Next::Job(job) => Step::Ready(Some(job)),
                 Next::Leave => Step::Ready(None),
-                Next::Asleep => Step::Queued { spin: true },
+                Next::Asleep => {
+                    slept = true;
+                    Step::Queued { spin: *spins }
+                }
             }
         };
         if sleeps {
-            return drive(None, |waker| look(Some(waker))).flatten();
+            let job = drive(None, |waker| look(Some(waker))).flatten();
+            *spins |= slept;
+            return job;
         }
         match look(None) {
             Step::Ready(job) => job,
@@ -235,6 +246,7 @@ impl<'s, 'env, T, E> Crew<'s, 'env, T, E> {
     /// cancelled; where `until` is the deadline, `false` is the answer then.
     pub(crate) fn wait_quiet(self: &Arc<Self>, until_deadline: bool) -> bool {
         if !until_deadline {
+            self.pool.close();
             self.help();
         }
         let mut quiet = QuietWait { pool: &self.pool, ticket: None };

@@ -3,6 +3,7 @@
 use crate::pool::{Job, Next, Place, Pool, Seat, Start};
 use crate::primitives::Arc;
 use crate::waiters::Ticket;
+use proptest::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
 
@@ -196,6 +197,43 @@ fn places_are_promised_when_half_of_the_backlog_is_free() {
     }
 }
 
+proptest! {
+    /// Half of the backlog becomes free by the jobs that start, whoever takes them, from a deck or
+    /// from the queue, and whatever was in the decks when the spawner came.
+    #[test]
+    fn a_spawner_is_told_whoever_empties_the_backlog(
+        backlog in 0_usize..300,
+        before in proptest::collection::vec(0_usize..3, 0..100),
+        after in proptest::collection::vec(0_usize..3, 600),
+    ) {
+        let pool = pool(3, backlog);
+        let _start = fill(&pool, backlog + 3);
+        let seats = [pool.arrive(), pool.arrive(), pool.arrive()];
+        let mut busy = [false; 3];
+        for seat in before.into_iter().take(backlog / 2) {
+            busy[seat] |= take(&pool, &seats[seat]).is_some();
+        }
+        while pool.push(true, job).is_some() {}
+        let (waker, calls) = counted();
+        let mut ticket = None;
+        prop_assert!(!place(&pool, &mut ticket, &waker));
+        let mut accepted = backlog + 3;
+        let half = if backlog == 0 { 2 } else { 3 + backlog / 2 };
+        for seat in after {
+            // A runner that has a job has ended it when it comes for the next. The first one of
+            // each goes from the queue to a slot.
+            let found = take(&pool, &seats[seat]).is_some();
+            accepted -= usize::from(busy[seat]);
+            busy[seat] = found;
+            prop_assert_eq!(calls.get(), usize::from(accepted <= half), "{} accepted", accepted);
+            if accepted <= half {
+                return Ok(());
+            }
+        }
+        prop_assert!(accepted > half);
+    }
+}
+
 #[test]
 fn nobody_overtakes_a_spawner_that_waits() {
     let pool = pool(1, 4);
@@ -365,4 +403,41 @@ fn dismissed_runners_are_not_called_any_more() {
     assert_eq!(take(&pool, &seat), Some(1));
     assert!(matches!(pool.next(&seat, &mut None, Some(&waker)), (Next::Leave, None)));
     assert!(is_quiet(&pool));
+}
+
+#[test]
+fn the_last_runner_of_a_closed_pool_sends_all_home() {
+    let pool = pool(2, 8);
+    let _start = fill(&pool, 2);
+    let (first, second) = (pool.arrive(), pool.arrive());
+    assert!(take(&pool, &first).is_some() && take(&pool, &second).is_some());
+    let (waker, calls) = counted();
+    let mut ticket = None;
+    let mut sleep = |seat| pool.next(seat, &mut ticket, Some(&waker));
+    assert!(matches!(sleep(&first), (Next::Asleep, None)));
+    pool.close();
+    assert_eq!(calls.get(), 0, "the other one may still spawn");
+    assert!(fill(&pool, 1).is_none());
+    assert_eq!(calls.get(), 1, "it is called, and not started");
+    assert!(matches!(sleep(&first), (Next::Job(_), None)));
+    assert!(matches!(sleep(&first), (Next::Asleep, None)));
+    assert!(!is_quiet(&pool));
+    assert!(matches!(pool.next(&second, &mut None, Some(&waker)), (Next::Leave, None)));
+    assert_eq!(calls.get(), 2);
+    assert!(matches!(sleep(&first), (Next::Leave, None)));
+    assert!(is_quiet(&pool));
+}
+
+#[test]
+fn a_pool_that_is_closed_when_all_is_over_sends_all_home() {
+    let pool = pool(1, 8);
+    let _start = fill(&pool, 1);
+    let seat = pool.arrive();
+    let (waker, calls) = counted();
+    let mut ticket = None;
+    assert_eq!(take(&pool, &seat), Some(0));
+    assert!(matches!(pool.next(&seat, &mut ticket, Some(&waker)), (Next::Asleep, None)));
+    pool.close();
+    assert_eq!(calls.get(), 1);
+    assert!(matches!(pool.next(&seat, &mut ticket, Some(&waker)), (Next::Leave, None)));
 }
