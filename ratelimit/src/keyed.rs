@@ -376,7 +376,7 @@ where
     C: Timer,
     S: BuildHasher,
 {
-    /// A wait for `n` tokens of a key: a thread calls [`.wait()`](KeyedAcquire::wait), a task
+    /// A wait for `n` tokens of a key: a thread calls `.wait()`, a task
     /// `.await`s it. It gives the time that was waited.
     ///
     /// Those who wait for the same key are served in the order in which they came. While somebody

@@ -264,7 +264,7 @@ impl<C: Clock> RateLimiter<C> {
 }
 
 impl<C: Timer> RateLimiter<C> {
-    /// A wait for `n` tokens: a thread calls [`.wait()`](Acquire::wait), a task `.await`s it. It gives
+    /// A wait for `n` tokens: a thread calls `.wait()`, a task `.await`s it. It gives
     /// the time that was waited.
     ///
     /// It takes its place in line when it is first polled or waited for. Dropped before its turn, it

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Real time, as it was when it was last refreshed: reading it is one load.
 ///
 /// It is refreshed by a thread ([`with_thread`](Self::with_thread)), by a task
-/// ([`with_task`](Self::with_task)), or by hand. Clones are the same clock, and the thread or task
+/// (`with_task`), or by hand. Clones are the same clock, and the thread or task
 /// ends when the last of them is gone.
 ///
 /// # Error
