@@ -157,8 +157,10 @@ fn run_mutant(workspace: &Workspace, tree: &Tree, krate: &Crate, mutant: &Mutant
 }
 
 fn build(workspace: &Workspace, tree: &Tree, krate: &Crate, kind: Kind) -> Cmd {
-    // One target folder for all mutants of a tree, so that only the crate itself is rebuilt.
-    build_command(workspace.cargo(), &krate.name, kind, &tree.target)
+    // One target folder for all mutants of a tree, so that only the crate itself is rebuilt, and of
+    // that only what the edit reaches, also where the environment says that nothing is built twice.
+    let cargo = workspace.cargo().env("CARGO_INCREMENTAL", "1");
+    build_command(cargo, &krate.name, kind, &tree.target)
 }
 
 impl Fate {
