@@ -253,7 +253,7 @@ impl<'s, T, E> Core<'s, T, E> {
     pub(crate) fn conclude<J: Join<T, E>>(
         &self,
         verdict: &Verdict<J>,
-        stragglers: Vec<TaskId>,
+        mut stragglers: Vec<TaskId>,
     ) -> J::Output {
         let (join, ended) = verdict.take();
         let mut panics = std::mem::take(&mut *self.panics.lock()).into_iter();
@@ -269,6 +269,8 @@ impl<'s, T, E> Core<'s, T, E> {
             join.cancelled(cause);
         }
         if !stragglers.is_empty() {
+            // They were found in the order in which they had started.
+            stragglers.sort_unstable_by_key(|task| task.index);
             join.stragglers(stragglers);
         }
         self.token.cancel_with(Cause::Finished);

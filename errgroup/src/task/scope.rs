@@ -184,15 +184,15 @@ impl<T, E, W, F> Future for ScopedSpawn<'_, '_, T, E, W, F> {
         let this = self.get_mut();
         let scope = this.scope;
         let nursery = &scope.nursery;
-        if this.ticket.is_none() {
-            if nursery.core.refuses() {
-                return Poll::Ready(Spawned(Err(Rejected(this.take()))));
-            }
-            if scope.id.is_some() {
-                // Inside, where waiting for a place could be waiting for oneself.
-                nursery.promise_beyond();
-                return Poll::Ready(Spawned(Ok(this.enter())));
-            }
+        // Before the place is looked at: what the cancel has ended gives places back.
+        if nursery.core.refuses() {
+            this.leave();
+            return Poll::Ready(Spawned(Err(Rejected(this.take()))));
+        }
+        if this.ticket.is_none() && scope.id.is_some() {
+            // Inside, where waiting for a place could be waiting for oneself.
+            nursery.promise_beyond();
+            return Poll::Ready(Spawned(Ok(this.enter())));
         }
         if nursery.poll_place(&mut this.ticket, cx.waker()) == Place::Ready {
             this.cancelled = None;

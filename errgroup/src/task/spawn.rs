@@ -113,7 +113,10 @@ where
 
     fn poll_spawn(&mut self, waker: &Waker) -> Poll<Spawned<F>> {
         let waits = self.ticket.is_some();
-        if !waits && self.crew.core.refuses() {
+        // Before the place is looked at: what the cancel has ended gives places back, and whoever
+        // takes one then is accepted, never started, and has lost his closure.
+        if self.crew.core.refuses() {
+            self.leave();
             return Poll::Ready(Spawned(Err(Rejected(self.take()))));
         }
         match &self.crew.mode {

@@ -136,6 +136,10 @@ impl<'s, 'env, T, E> Crew<'s, 'env, T, E> {
         let mut deadline = self.core.token.deadline().map(Deadline::at);
         loop {
             let found = drive(deadline.as_ref(), |waker| {
+                // First: what the cancel has ended gives places back.
+                if self.core.refuses() {
+                    return Step::Ready(false);
+                }
                 if place.poll(waker) == Place::Ready {
                     return Step::Ready(true);
                 }

@@ -97,6 +97,37 @@ fn p02_a_spawner_that_waits_is_woken_by_the_cancel() {
 }
 
 #[test]
+fn p02_a_place_that_comes_after_the_cancel_starts_nothing() {
+    on_runtimes(|| async {
+        let group = Group::<(), _>::build(Text::new().limit(1).backlog(0)).unwrap();
+        let (go, gate) = tokio::sync::oneshot::channel::<()>();
+        let ended = Counter::new();
+        let ends = ended.on_drop();
+        group
+            .spawn(|_| async move {
+                let _ends = ends;
+                let _ = gate.await;
+                Ok(())
+            })
+            .await;
+        let dropped = Counter::new();
+        let capture = dropped.on_drop();
+        let mut spawn = group.spawn(move |_| async move {
+            drop(capture);
+            Ok(())
+        });
+        assert!(poll(&mut spawn).is_pending(), "the limit is reached");
+        assert!(group.token().cancel());
+        go.send(()).unwrap();
+        until("its place is free", || ended.value() == 1).await;
+        until("its end is known", || group.snapshot().running == 0).await;
+        let spawned = spawn.await;
+        assert!(spawned.is_rejected());
+        assert_eq!(dropped.value(), 0, "the closure comes back");
+    });
+}
+
+#[test]
 fn p03_the_token_says_that_the_group_is_over() {
     on_runtimes(|| async {
         for limit in LIMITS {
