@@ -1,0 +1,168 @@
+//! A policy at work: what it counts, and what it makes of that.
+
+use crate::clock::nanos;
+use crate::policy::Judge;
+use crate::primitives::atomic::{AtomicBool, Ordering};
+use crate::state::Generation;
+use crate::window::{Call, CountWindow, Counts, Streak, TimeWindow};
+use std::fmt;
+use std::time::Duration;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Span {
+    Calls(u32),
+    Time { length: Duration, buckets: u32 },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Measure {
+    Failures,
+    Slow(Duration),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Limit {
+    Share(f64),
+    Count(u32),
+}
+
+pub(crate) enum Rule {
+    Streak(u32),
+    Share { window: usize, measure: Measure, limit: Limit, min_calls: u32 },
+    Custom { window: usize, judge: Judge },
+    Any(Box<[Rule]>),
+    All(Box<[Rule]>),
+}
+
+/// In the order in which they weigh: any is the most of them, all is the least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Opinion {
+    Fine,
+    /// It would open if there were more calls.
+    TooFew,
+    Open,
+}
+
+#[derive(Debug)]
+enum Calls {
+    Count(CountWindow),
+    Time(TimeWindow),
+}
+
+impl Calls {
+    fn counts(&self, generation: Generation, now: u64) -> Counts {
+        match self {
+            Self::Count(window) => window.counts(generation),
+            Self::Time(window) => window.counts(generation, now),
+        }
+    }
+}
+
+pub(crate) struct Gauge {
+    rule: Rule,
+    streak: Option<Streak>,
+    windows: Box<[Calls]>,
+    /// In nanoseconds.
+    pub(crate) slower_than: Option<u64>,
+    /// Whether it has to be told what time it is.
+    pub(crate) needs_time: bool,
+    /// What there was is bad, but too little: also a success may be the one call that was missing.
+    too_few: AtomicBool,
+}
+
+impl Gauge {
+    pub(crate) fn new(rule: Rule, streak: bool, spans: &[Span], slower_than: Option<u64>) -> Self {
+        let slow = slower_than.is_some();
+        let windows: Box<[_]> = spans
+            .iter()
+            .map(|span| match *span {
+                Span::Calls(calls) => Calls::Count(CountWindow::new(calls, slow)),
+                Span::Time { length, buckets } => {
+                    Calls::Time(TimeWindow::new(nanos(length), buckets))
+                }
+            })
+            .collect();
+        let needs_time = slow || spans.iter().any(|span| matches!(span, Span::Time { .. }));
+        let streak = streak.then(Streak::new);
+        Self { rule, streak, windows, slower_than, needs_time, too_few: AtomicBool::new(false) }
+    }
+
+    /// Counts a call, and tells whether the circuit is to open. `now` is looked at only where
+    /// [`needs_time`](Self::needs_time).
+    #[inline]
+    pub(crate) fn record(&self, generation: Generation, call: Call, now: u64) -> bool {
+        let bad = call.failed || call.slow;
+        if let Some(streak) = &self.streak {
+            if call.failed {
+                streak.fail(generation);
+            } else {
+                streak.succeed(generation);
+            }
+        }
+        for window in &self.windows {
+            match window {
+                Calls::Count(window) => window.record(generation, call),
+                Calls::Time(window) => window.record(generation, call, now),
+            }
+        }
+        // ORDERING: Relaxed: whoever overlooks it leaves it to the next call.
+        let asked = bad || (!self.windows.is_empty() && self.too_few.load(Ordering::Relaxed));
+        asked && self.judge(generation, now)
+    }
+
+    #[cold]
+    fn judge(&self, generation: Generation, now: u64) -> bool {
+        let opinion = self.opinion(&self.rule, generation, now);
+        let too_few = opinion == Opinion::TooFew;
+        // ORDERING: Relaxed, see `record`.
+        if self.too_few.load(Ordering::Relaxed) != too_few {
+            self.too_few.store(too_few, Ordering::Relaxed);
+        }
+        opinion == Opinion::Open
+    }
+
+    fn opinion(&self, rule: &Rule, generation: Generation, now: u64) -> Opinion {
+        let all = |rules: &[Rule]| -> Vec<_> {
+            rules.iter().map(|rule| self.opinion(rule, generation, now)).collect()
+        };
+        let decide = |open| if open { Opinion::Open } else { Opinion::Fine };
+        match rule {
+            Rule::Streak(failures) => decide(self.streak(generation) >= *failures),
+            Rule::Share { window, measure, limit, min_calls } => {
+                let counts = self.windows[*window].counts(generation, now);
+                let part = match measure {
+                    Measure::Failures => counts.failures,
+                    Measure::Slow(_) => counts.slow,
+                };
+                let over = match *limit {
+                    Limit::Count(count) => part >= u64::from(count),
+                    Limit::Share(share) => part > 0 && part as f64 >= share * counts.calls as f64,
+                };
+                match over {
+                    true if counts.calls < u64::from(*min_calls) => Opinion::TooFew,
+                    over => decide(over),
+                }
+            }
+            Rule::Custom { window, judge } => {
+                decide(judge(&self.windows[*window].counts(generation, now)))
+            }
+            Rule::Any(rules) => all(rules).into_iter().max().unwrap_or(Opinion::Fine),
+            Rule::All(rules) => all(rules).into_iter().min().unwrap_or(Opinion::Fine),
+        }
+    }
+
+    pub(crate) fn streak(&self, generation: Generation) -> u32 {
+        self.streak.as_ref().map_or(0, |streak| streak.failures(generation))
+    }
+
+    /// The counts of each window, in the order in which the policy names them.
+    pub(crate) fn counts(&self, generation: Generation, now: u64) -> Vec<Counts> {
+        self.windows.iter().map(|window| window.counts(generation, now)).collect()
+    }
+}
+
+impl fmt::Debug for Gauge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gauge").field("windows", &self.windows.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,132 @@
+//! The last N calls.
+
+use super::{Call, Counts};
+use crate::primitives::atomic::{AtomicU64, Ordering};
+use crate::state::{GENERATION_BITS, Generation};
+
+/// A ring of one bit for each of the last N calls, and the number of bits that are set.
+///
+/// A call takes a ticket and writes its bit; a success that finds its bit clear writes nothing more.
+/// With k calls at this very point, the window is exact up to those k: a bit may be overwritten out
+/// of turn by a call that was N tickets behind. Once they are through it is exact.
+#[derive(Debug)]
+pub(crate) struct CountWindow {
+    size: u64,
+    tickets: AtomicU64,
+    failures: Bits,
+    slow: Option<Bits>,
+}
+
+/// The generation is above, what belongs to it below.
+const BELOW: u32 = 64 - GENERATION_BITS;
+const VALUE: u64 = (1 << BELOW) - 1;
+/// Counts start in the middle: one call may take off its bit before another has added its own.
+const ZERO: u64 = 1 << (BELOW - 1);
+const BITS_A_WORD: u64 = 32;
+
+const fn of(word: u64) -> Generation {
+    Generation((word >> BELOW) as u32)
+}
+
+const fn word(generation: Generation, value: u64) -> u64 {
+    (generation.0 as u64) << BELOW | value & VALUE
+}
+
+/// Replaces the value of a word by what `change` makes of it, which is given `fresh` if the word
+/// belongs to an older generation. Gives what it was; `None` if the generation is over.
+#[inline]
+fn update(
+    atomic: &AtomicU64,
+    generation: Generation,
+    fresh: u64,
+    change: impl Fn(u64) -> Option<u64>,
+) -> Option<u64> {
+    // ORDERING: Relaxed, here and below: these are counts, and who trips on them goes through the
+    // control word.
+    let mut now = atomic.load(Ordering::Relaxed);
+    loop {
+        let value = if of(now) == generation {
+            now & VALUE
+        } else if generation.is_behind(of(now)) {
+            return None;
+        } else {
+            fresh
+        };
+        let Some(next) = change(value) else { return Some(value) };
+        let next = word(generation, next);
+        // ORDERING: Relaxed, see above.
+        match atomic.compare_exchange_weak(now, next, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => return Some(value),
+            Err(actual) => now = actual,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Bits {
+    words: Box<[AtomicU64]>,
+    set: AtomicU64,
+}
+
+impl Bits {
+    fn new(size: u64) -> Self {
+        let words = (0..size.div_ceil(BITS_A_WORD)).map(|_| AtomicU64::new(0)).collect();
+        Self { words, set: AtomicU64::new(ZERO) }
+    }
+
+    #[inline]
+    fn write(&self, generation: Generation, slot: u64, set: bool) {
+        let atomic = &self.words[(slot / BITS_A_WORD) as usize];
+        let bit = 1 << (slot % BITS_A_WORD);
+        let before = update(atomic, generation, 0, |bits| {
+            let next = if set { bits | bit } else { bits & !bit };
+            (next != bits).then_some(next)
+        });
+        let Some(before) = before else { return };
+        if (before & bit != 0) != set {
+            let by = if set { 1 } else { u64::MAX };
+            update(&self.set, generation, ZERO, |count| Some(count.wrapping_add(by)));
+        }
+    }
+
+    fn count(&self, generation: Generation) -> u64 {
+        // ORDERING: Relaxed, see `update`.
+        let now = self.set.load(Ordering::Relaxed);
+        if of(now) == generation { (now & VALUE).saturating_sub(ZERO) } else { 0 }
+    }
+}
+
+impl CountWindow {
+    pub(crate) fn new(size: u32, slow: bool) -> Self {
+        let size = u64::from(size);
+        Self {
+            size,
+            tickets: AtomicU64::new(0),
+            failures: Bits::new(size),
+            slow: slow.then(|| Bits::new(size)),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn record(&self, generation: Generation, call: Call) {
+        let ticket = update(&self.tickets, generation, 0, |tickets| {
+            // Stays ahead of the size when it wraps.
+            Some(if tickets == VALUE { VALUE % self.size + self.size } else { tickets + 1 })
+        });
+        let Some(ticket) = ticket else { return };
+        let slot = ticket % self.size;
+        self.failures.write(generation, slot, call.failed);
+        if let Some(slow) = &self.slow {
+            slow.write(generation, slot, call.slow);
+        }
+    }
+
+    pub(crate) fn counts(&self, generation: Generation) -> Counts {
+        // ORDERING: Relaxed, see `update`.
+        let tickets = self.tickets.load(Ordering::Relaxed);
+        let calls = if of(tickets) == generation { (tickets & VALUE).min(self.size) } else { 0 };
+        let failures = self.failures.count(generation).min(calls);
+        let slow = self.slow.as_ref().map_or(0, |slow| slow.count(generation).min(calls));
+        Counts { calls, failures, slow }
+    }
+}

@@ -1,0 +1,5 @@
+//! Black box: what the crate's users can see. One binary, so that it links once.
+//!
+//! No test sleeps to establish a condition: time is a [`Manual`](lockgate_breaker::clock::Manual) clock.
+
+mod laws;
