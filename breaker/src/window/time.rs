@@ -59,15 +59,18 @@ impl Tag {
 
     fn find(self, word: u64, window: i64) -> Found {
         let found = Self::of(word);
+        let age = found.age(self);
         if found.generation != self.generation {
+            // Twelve bits come round soon. What has left the window is no loss, whoever wrote it.
             let ahead = found.generation.wrapping_sub(self.generation) & GENERATION_LOW;
-            return if ahead <= LAG { Found::Newer } else { Found::Older };
+            let newer = ahead <= LAG && age.abs() <= window;
+            return if newer { Found::Newer } else { Found::Older };
         }
-        match found.age(self) {
+        match age {
             0 => Found::Mine,
-            // A whole window ahead: the clock has stepped back, and what it said before counts no
-            // more.
-            age if age < 0 && age > -window => Found::Newer,
+            // One round ahead: I am late. More: the clock has stepped back, and what it said before
+            // counts no more.
+            age if age < 0 && age >= -window => Found::Newer,
             _ => Found::Older,
         }
     }
