@@ -86,7 +86,7 @@ fn trip_meets_force() {
 /// that belongs to what he saw, or finds that it is over.
 #[test]
 fn reset_meets_an_admission() {
-    explore(Explore::Preemptions(3), || {
+    explore(Explore::All, || {
         let core = open(1, 1);
         let again = {
             let core = Arc::clone(&core);

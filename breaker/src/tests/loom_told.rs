@@ -12,11 +12,12 @@ fn transition_meets_transition() {
     explore(Explore::Preemptions(3), || {
         let core = touchy(1, 1);
         let log = Log::of(&core);
-        let inside = Arc::new(Witness::new(0));
-        let entered = Arc::clone(&inside);
+        let (inside, overlaps) = (Arc::new(Witness::new(0)), Arc::new(Witness::new(0)));
+        let (entered, together) = (Arc::clone(&inside), Arc::clone(&overlaps));
+        // It must not assert: its panic would end with it.
         let listener = move |_: &_| {
-            // ORDERING: Relaxed: only its own value is asked for.
-            assert_eq!(entered.fetch_add(1, Ordering::Relaxed), 0, "one at a time");
+            // ORDERING: Relaxed: only their own values are asked for.
+            together.fetch_add(entered.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
             thread::yield_now();
             entered.fetch_sub(1, Ordering::Relaxed);
         };
@@ -30,6 +31,8 @@ fn transition_meets_transition() {
         let path = log.path();
         assert_eq!(path.len(), 2, "all are told when both are back");
         assert_eq!(path.last(), Some(&core.word().state()));
+        // ORDERING: Relaxed: the other thread has been joined.
+        assert_eq!(overlaps.load(Ordering::Relaxed), 0, "one at a time");
     });
 }
 

@@ -63,7 +63,7 @@ const FAILED: Call = Call { failed: true, slow: false };
 #[test]
 fn a_clock_that_steps_back_leaves_no_dead_window() {
     let window = TimeWindow::new(10_000, 10);
-    window.record(Generation(0), FAILED, 1 << 40);
+    window.record(Generation(0), FAILED, 1_000_500);
     for now in [0, 5_000, 9_999] {
         window.record(Generation(0), FAILED, now);
     }
