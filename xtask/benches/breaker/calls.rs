@@ -1,0 +1,106 @@
+//! One call through a breaker: what every request pays.
+
+use crate::harness::threads::{Padded, Placement, Quota, together};
+use crate::harness::{Sample, Scenario, Unit, entries};
+use crate::naive::Naive;
+use crate::ours::{Consecutive, Count, Run, Time, TimeCached};
+use crate::rivals::{Breaker2x, Failsafe, FailsafeDefault, Recloser};
+use crate::subject::{Ended, Floor, Guard};
+use std::hint::black_box;
+use std::time::Instant;
+
+/// How many operations a thread takes from the quota at a time.
+const PORTION: i64 = 64;
+
+pub fn scenarios() -> Vec<Scenario> {
+    let one = |name: &str| Scenario::new(name, Unit::Wall);
+    let two = |name: &str| Scenario::new(name, Unit::Wall).sample_ms(10).needs_two_cores();
+    vec![
+        entries!(one("closed/consecutive"), closed(0):
+            Consecutive, Floor, Failsafe, Recloser, Breaker2x, Naive),
+        entries!(one("closed/count"), closed(0):
+            Count, Floor, Failsafe, Recloser, Breaker2x, Naive),
+        entries!(one("closed/time-cached"), closed(0):
+            TimeCached, Floor, Failsafe, FailsafeDefault, Recloser, Breaker2x, Naive),
+        entries!(one("closed/time"), closed(0): Time, Floor, FailsafeDefault),
+        entries!(one("open"), open(): Consecutive, Failsafe, Recloser, Breaker2x, Naive),
+        entries!(one("failures-1/consecutive"), closed(100):
+            Consecutive, Floor, Failsafe, Recloser, Breaker2x, Naive),
+        entries!(one("failures-1/count"), closed(100):
+            Count, Floor, Failsafe, Recloser, Breaker2x, Naive),
+        entries!(one("failures-1/time-cached"), closed(100): TimeCached, Floor, FailsafeDefault),
+        entries!(one("failures-50/consecutive"), closed(2):
+            Consecutive, Floor, Failsafe, Recloser, Breaker2x, Naive),
+        entries!(one("failures-50/count"), closed(2):
+            Count, Floor, Failsafe, Recloser, Breaker2x, Naive),
+        entries!(one("failures-50/time-cached"), closed(2): TimeCached, Floor, FailsafeDefault),
+        entries!(one("poll-once"), closed(0): Run, Breaker2x),
+        entries!(two("closed/consecutive/two-threads"), two_threads():
+            Consecutive, Floor, Failsafe, Recloser, Naive),
+        entries!(two("closed/count/two-threads"), two_threads():
+            Count, Floor, Failsafe, Recloser, Naive),
+    ]
+}
+
+/// Each so-many-th call fails; none, if 0.
+fn closed<G: Guard>(nth: u64) -> impl FnMut(u64) -> Sample {
+    // Made when it is needed: some have a thread.
+    let mut guard = None;
+    move |ops| {
+        let guard = &*guard.get_or_insert_with(G::closed);
+        let (mut well, mut left) = (0, 1);
+        let start = Instant::now();
+        for _ in 0..ops {
+            left -= 1;
+            let fails = left == 0 && nth > 0;
+            if left == 0 {
+                left = nth.max(u64::from(nth == 0) << 40);
+            }
+            let ended = guard.call(|| if black_box(fails) { Err(()) } else { Ok(()) });
+            assert!(ended != Ended::Rejected, "{}: it is closed", G::NAME);
+            well += u64::from(ended == Ended::Well);
+        }
+        let time = start.elapsed();
+        let failures = ops.checked_div(nth).map_or(0, |whole| whole + u64::from(ops % nth != 0));
+        assert_eq!(well, ops - failures, "{}: each call ends as it ends", G::NAME);
+        Sample::time(ops, time)
+    }
+}
+
+fn open<G: Guard>() -> impl FnMut(u64) -> Sample {
+    let mut guard = None;
+    move |ops| {
+        let guard = &*guard.get_or_insert_with(G::open);
+        let mut rejected = 0;
+        let start = Instant::now();
+        for _ in 0..ops {
+            let ended = black_box(guard).call(|| Ok(()));
+            rejected += u64::from(ended == Ended::Rejected);
+        }
+        let time = start.elapsed();
+        assert_eq!(rejected, ops, "{}: it is open", G::NAME);
+        Sample::time(ops, time)
+    }
+}
+
+fn two_threads<G: Guard>() -> impl FnMut(u64) -> Sample {
+    let guard = Padded(G::closed());
+    move |ops| {
+        let quota = Quota::new(ops, PORTION);
+        let (elapsed, well) = together(2, Placement::Pinned, |_| {
+            let mut well = 0;
+            loop {
+                let portion = quota.take();
+                if portion == 0 {
+                    return well;
+                }
+                for _ in 0..portion {
+                    let ended = guard.0.call(|| black_box(Ok(())));
+                    well += u64::from(ended == Ended::Well);
+                }
+            }
+        });
+        assert_eq!(well.iter().sum::<u64>(), ops, "{}", G::NAME);
+        Sample::time(ops, elapsed.wall)
+    }
+}

@@ -1,0 +1,52 @@
+//! Allocations of a call, and bytes of a breaker. Counted exactly, so one round tells.
+
+use crate::harness::{Sample, Scenario, Unit, entries};
+use crate::ours::{Consecutive, Count, Run, TimeCached};
+use crate::rivals::{Breaker2x, Failsafe, Recloser};
+use crate::subject::{Ended, Guard};
+use allocation_counter::measure;
+
+const CALLS: u64 = 10_000;
+const BREAKERS: usize = 10_000;
+
+pub fn scenarios() -> Vec<Scenario> {
+    let allocations = |name: &str| Scenario::new(format!("allocations/{name}"), Unit::Allocations);
+    let bytes = |name: &str| Scenario::new(format!("memory/{name}"), Unit::Bytes);
+    vec![
+        entries!(allocations("call"), calls(): Consecutive, Failsafe, Recloser),
+        entries!(allocations("call/count"), calls(): Count, Failsafe, Recloser),
+        entries!(allocations("call/time"), calls(): TimeCached, Failsafe, Recloser),
+        entries!(allocations("call/poll-once"), calls(): Run, Breaker2x),
+        entries!(bytes("breaker/consecutive"), built(): Consecutive, Failsafe),
+        entries!(bytes("breaker/count-100"), built(): Count, Recloser, Breaker2x),
+        entries!(bytes("breaker/time-10"), built(): TimeCached),
+    ]
+}
+
+/// A failure in ten.
+fn calls<G: Guard>() -> impl FnMut(u64) -> Sample {
+    let guard = G::closed();
+    move |_| {
+        let counted = measure(|| {
+            for call in 0..CALLS {
+                let fails = call % 10 == 0;
+                let ended = guard.call(|| if fails { Err(()) } else { Ok(()) });
+                assert_eq!(ended, if fails { Ended::Failed } else { Ended::Well }, "{}", G::NAME);
+            }
+        });
+        Sample::count(CALLS, counted.count_total as f64)
+    }
+}
+
+/// On the heap and in the handle.
+fn built<G: Guard>() -> impl FnMut(u64) -> Sample {
+    |_| {
+        // What comes once with the first: threads, tables.
+        drop(G::closed());
+        let mut all = Vec::with_capacity(BREAKERS);
+        let counted = measure(|| all.extend((0..BREAKERS).map(|_| G::closed())));
+        assert_eq!(all.len(), BREAKERS);
+        let handles = BREAKERS * std::mem::size_of::<G>();
+        Sample::count(BREAKERS as u64, counted.bytes_current as f64 + handles as f64)
+    }
+}
