@@ -230,14 +230,23 @@ impl Core {
         if word.generation() != ticket.generation {
             return Recorded::Stale;
         }
-        if word.is_closed() && outcome == Outcome::Success && !self.gauge.needs_time {
-            let call = Call { failed: false, slow: false };
-            if !self.gauge.record(ticket.generation, call, 0) {
+        if word.is_closed() && outcome == Outcome::Success {
+            let at = if self.gauge.needs_time { now() } else { 0 };
+            let call = Call { failed: false, slow: self.is_slow(ticket.started, at) };
+            if !self.gauge.record(ticket.generation, call, at) {
                 return Recorded::Counted;
             }
             return self.trip(ticket.generation, now());
         }
         self.settle_slow(word, ticket, outcome, &now)
+    }
+
+    #[inline]
+    fn is_slow(&self, started: Option<u64>, at: u64) -> bool {
+        match (self.gauge.slower_than, started) {
+            (Some(limit), Some(started)) => at.saturating_sub(started) >= limit,
+            _ => false,
+        }
     }
 
     fn settle_slow(
@@ -259,10 +268,7 @@ impl Core {
             _ => {}
         }
         let at = if self.gauge.needs_time { now() } else { 0 };
-        let slow = match (self.gauge.slower_than, started) {
-            (Some(limit), Some(started)) => at.saturating_sub(started) >= limit,
-            _ => false,
-        };
+        let slow = self.is_slow(started, at);
         let failed = outcome != Outcome::Success;
         if let (Outcome::TripFor(wait), false) = (outcome, state == State::MetricsOnly) {
             return self.opened(generation, Reason::Told, now(), Some(wait));

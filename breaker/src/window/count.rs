@@ -6,13 +6,14 @@ use crate::state::{GENERATION_BITS, Generation};
 
 /// A ring of one bit for each of the last N calls, and the number of bits that are set.
 ///
-/// A call takes a ticket and writes its bit; a success that finds its bit clear writes nothing more.
+/// A call takes a slot and writes its bit; a success that finds its bit clear writes nothing more.
 /// With k calls at this very point, the window is exact up to those k: a bit may be overwritten out
-/// of turn by a call that was N tickets behind. Once they are through it is exact.
+/// of turn by a call that was N slots behind. Once they are through it is exact.
 #[derive(Debug)]
 pub(crate) struct CountWindow {
     size: u64,
-    tickets: AtomicU64,
+    /// The slot of the next call, and [`ROUND`].
+    next: AtomicU64,
     failures: Bits,
     slow: Option<Bits>,
 }
@@ -22,6 +23,8 @@ const BELOW: u32 = 64 - GENERATION_BITS;
 const VALUE: u64 = (1 << BELOW) - 1;
 /// Counts start in the middle: one call may take off its bit before another has added its own.
 const ZERO: u64 = 1 << (BELOW - 1);
+/// Beside a slot: the ring has been full since.
+const ROUND: u64 = 1 << (BELOW - 1);
 const BITS_A_WORD: u64 = 32;
 
 const fn of(word: u64) -> Generation {
@@ -101,7 +104,7 @@ impl CountWindow {
         let size = u64::from(size);
         Self {
             size,
-            tickets: AtomicU64::new(0),
+            next: AtomicU64::new(0),
             failures: Bits::new(size),
             slow: slow.then(|| Bits::new(size)),
         }
@@ -109,12 +112,12 @@ impl CountWindow {
 
     #[inline]
     pub(crate) fn record(&self, generation: Generation, call: Call) {
-        let ticket = update(&self.tickets, generation, 0, |tickets| {
-            // Stays ahead of the size when it wraps.
-            Some(if tickets == VALUE { VALUE % self.size + self.size } else { tickets + 1 })
+        let place = update(&self.next, generation, 0, |place| {
+            let slot = (place & !ROUND) + 1;
+            Some(if slot == self.size { ROUND } else { place & ROUND | slot })
         });
-        let Some(ticket) = ticket else { return };
-        let slot = ticket % self.size;
+        let Some(place) = place else { return };
+        let slot = place & !ROUND;
         self.failures.write(generation, slot, call.failed);
         if let Some(slow) = &self.slow {
             slow.write(generation, slot, call.slow);
@@ -123,8 +126,9 @@ impl CountWindow {
 
     pub(crate) fn counts(&self, generation: Generation) -> Counts {
         // ORDERING: Relaxed, see `update`.
-        let tickets = self.tickets.load(Ordering::Relaxed);
-        let calls = if of(tickets) == generation { (tickets & VALUE).min(self.size) } else { 0 };
+        let now = self.next.load(Ordering::Relaxed);
+        let place = if of(now) == generation { now & VALUE } else { 0 };
+        let calls = if place & ROUND == 0 { place } else { self.size };
         let failures = self.failures.count(generation).min(calls);
         let slow = self.slow.as_ref().map_or(0, |slow| slow.count(generation).min(calls));
         Counts { calls, failures, slow }

@@ -2,4 +2,10 @@
 //!
 //! No test sleeps to establish a condition: time is a [`Manual`](lockgate_breaker::clock::Manual) clock.
 
+#[cfg(feature = "async")]
+mod futures;
+mod go_parity;
 mod laws;
+mod model;
+mod regressions;
+mod support;
