@@ -91,10 +91,15 @@ fn another_idea_of_failure() {
 async fn in_tasks() {
     let clock = Manual::new();
     let breaker = touchy(&clock).build().unwrap();
-    let tasks: Vec<_> = (0..100)
-        .map(|_| tokio::spawn(breaker.run(async { Ok::<_, ()>(tokio::task::yield_now().await) })))
+    let tasks: Vec<_> = (0..100_usize)
+        .map(|task| {
+            tokio::spawn(breaker.run(async move {
+                tokio::task::yield_now().await;
+                Ok::<_, ()>(task)
+            }))
+        })
         .collect();
-    for task in tasks {
-        assert_eq!(task.await.unwrap(), Ok(()));
+    for (expected, task) in tasks.into_iter().enumerate() {
+        assert_eq!(task.await.unwrap(), Ok(expected));
     }
 }
