@@ -1,7 +1,7 @@
 //! The breaker, and what it is built from.
 
 use crate::backoff::Backoff;
-use crate::clock::{Clock, Monotonic, nanos};
+use crate::clock::{Clock, Monotonic, Timestamp, nanos};
 use crate::core::{Config, Core, Ticket};
 use crate::error::{BuildError, Error, Rejected};
 use crate::events::{Listener, Transition};
@@ -10,6 +10,7 @@ use crate::permit::{OwnedPermit, Permit};
 use crate::policy::{Policy, number};
 use crate::primitives::Arc;
 use crate::state::{MOST_PROBES, State, Trial};
+use crate::subscription::{self, Subscription};
 use crate::window::Counts;
 use std::fmt;
 use std::time::Duration;
@@ -185,6 +186,16 @@ impl<C: Clock> Breaker<C> {
         &self.0.core.config.name
     }
 
+    /// Whether it is closed as it stands, without a look at the clock.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.core.word().is_closed()
+    }
+
+    /// Whether there are other clones.
+    pub(crate) fn is_held(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// What there is to know at this moment; each number by itself, for calls go on.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
@@ -235,12 +246,28 @@ impl<C: Clock> Breaker<C> {
     /// Listeners are called in the order of the transitions, one at a time and outside every lock, by the
     /// thread whose call made the transition, or by one that is telling of an earlier transition at the
     /// time. So they should be quick; they may use the breaker. A panic of theirs ends with
-    /// them: the others are told all the same.
+    /// them: the others are told all the same. One that holds a clone of the breaker keeps it alive, as long
+    /// as it is listening.
     pub fn on_transition(
         &self,
         listener: impl Fn(&Transition) + Send + Sync + 'static,
     ) -> Listener {
         self.0.core.hub.listen(Arc::new(listener))
+    }
+}
+
+impl<C: Clock> Breaker<C> {
+    /// The transitions from now on, to be fetched or waited for. It holds the last `room` of those that were
+    /// not fetched, 1 to 65 536.
+    ///
+    /// # Errors
+    ///
+    /// `room` is out of its range.
+    pub fn subscribe(&self, room: u32) -> Result<Subscription, BuildError> {
+        number("the room of a subscription", room, 1, 1 << 16)?;
+        let (feed, ring) = subscription::ring(room as usize);
+        let listener = self.on_transition(move |transition| feed.push(transition));
+        Ok(Subscription::new(ring, listener))
     }
 }
 
@@ -313,6 +340,16 @@ pub struct Builder<C: Clock = Monotonic> {
 }
 
 impl<C: Clock> Builder<C> {
+    /// Another name than the one that it was begun with.
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// When it opens: after five failures in a row, if not said.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;

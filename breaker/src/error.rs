@@ -81,6 +81,27 @@ impl<E: StdError> StdError for Error<E> {
     }
 }
 
+/// Why a [`Subscription`](crate::Subscription) has no next transition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// So many came and went before they were fetched. There are more after them.
+    Missed(u64),
+    /// The breaker is gone.
+    Closed,
+}
+
+impl fmt::Display for RecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missed(count) => write!(f, "{count} transitions were missed"),
+            Self::Closed => f.write_str("the breaker is gone"),
+        }
+    }
+}
+
+impl StdError for RecvError {}
+
 /// What no breaker can be built from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]

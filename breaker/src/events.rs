@@ -123,6 +123,12 @@ impl Hub {
         Listener { hub: Some(self.clone()), id }
     }
 
+    /// The breaker is gone, and with it whatever its listeners hold.
+    pub(crate) fn close(&self) {
+        let old = std::mem::take(&mut self.0.lock().listeners);
+        quietly(|| drop(old));
+    }
+
     fn forget(&self, id: u64) {
         let old = {
             let mut slow = self.0.lock();

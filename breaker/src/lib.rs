@@ -19,7 +19,9 @@
 //! | with your own idea of failure | [`breaker.call_with(&classifier, work)`](Breaker::call_with) | `breaker.run(work()).classified_by(classifier).await` |
 //! | make it yourself | [`breaker.try_acquire()?`](Breaker::try_acquire), and [tell](Permit::record) how it went | the same, or [`try_acquire_owned`](Breaker::try_acquire_owned) |
 //!
-//! Nothing here waits: a call goes through at once, or is rejected at once.
+//! | be told of transitions | [`on_transition`](Breaker::on_transition), or [`subscribe`](Breaker::subscribe) and `.next().wait()` | the same, and `.next().await` |
+//!
+//! No call waits: it goes through at once, or is rejected at once.
 //!
 //! # Semantics
 //!
@@ -66,6 +68,7 @@
 //! * For faults that lie in the request: they say nothing of the other side. Classify them as
 //!   [`Success`](Outcome::Success).
 //! * Against too many calls of your own: that is a rate limiter, or a semaphore.
+//! * One for many hosts: one that is down says nothing of the others. See [`Registry`].
 //! * For several processes by one store: a store on the path of each call is one more thing that may be
 //!   down. Let each process learn for itself.
 //!
@@ -89,7 +92,7 @@
 //!
 //! | feature | default | means | brings |
 //! |---|---|---|---|
-//! | `sync` | yes | a smaller lock for transitions | parking_lot |
+//! | `sync` | yes | `.wait()` for the next transition | parking_lot |
 //! | `async` | yes | `run` for futures, on any executor | pin-project-lite |
 //!
 //! # Memory ordering
@@ -119,9 +122,11 @@ mod parker;
 mod permit;
 mod policy;
 mod primitives;
+mod registry;
 #[cfg(feature = "async")]
 mod run;
 mod state;
+mod subscription;
 mod window;
 
 #[cfg(test)]
@@ -129,12 +134,14 @@ mod tests;
 
 pub use backoff::Backoff;
 pub use breaker::{Breaker, Builder, Snapshot};
-pub use error::{BuildError, Error, Rejected};
+pub use error::{BuildError, Error, RecvError, Rejected};
 pub use events::{Listener, Reason, Transition};
 pub use outcome::{Classify, DropPolicy, ErrIsFailure, Outcome, Recorded};
 pub use permit::{OwnedPermit, Permit};
 pub use policy::{Policy, Window};
+pub use registry::Registry;
 #[cfg(feature = "async")]
 pub use run::Run;
 pub use state::State;
+pub use subscription::{NextTransition, Subscription};
 pub use window::Counts;

@@ -7,5 +7,7 @@ mod futures;
 mod go_parity;
 mod laws;
 mod model;
+mod registry;
 mod regressions;
+mod subscription;
 mod support;

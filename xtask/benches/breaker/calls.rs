@@ -5,7 +5,7 @@ use crate::harness::{Sample, Scenario, Unit, entries};
 use crate::naive::Naive;
 use crate::ours::{Consecutive, Count, Run, Time, TimeCached};
 use crate::rivals::{Breaker2x, Failsafe, FailsafeDefault, Recloser};
-use crate::subject::{Ended, Floor, Guard};
+use crate::subject::{Counted, Ended, Floor, Guard};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -19,7 +19,7 @@ pub fn scenarios() -> Vec<Scenario> {
         entries!(one("closed/consecutive"), closed(0):
             Consecutive, Floor, Failsafe, Recloser, Breaker2x, Naive),
         entries!(one("closed/count"), closed(0):
-            Count, Floor, Failsafe, Recloser, Breaker2x, Naive),
+            Count, Floor, Counted, Failsafe, Recloser, Breaker2x, Naive),
         entries!(one("closed/time-cached"), closed(0):
             TimeCached, Floor, Failsafe, FailsafeDefault, Recloser, Breaker2x, Naive),
         entries!(one("closed/time"), closed(0): Time, Floor, FailsafeDefault),

@@ -1,6 +1,7 @@
 //! What the workloads ask of a breaker.
 
-use crate::harness::Subject;
+use crate::harness::{Role, Subject};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What became of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub struct Floor;
 
 impl Subject for Floor {
     const NAME: &'static str = "floor";
-    const ROLE: crate::harness::Role = crate::harness::Role::Floor;
+    const ROLE: Role = Role::Floor;
 }
 
 impl Guard for Floor {
@@ -40,5 +41,30 @@ impl Guard for Floor {
     #[inline]
     fn call(&self, work: impl FnOnce() -> Result<(), ()>) -> Ended {
         if work().is_ok() { Ended::Well } else { Ended::Failed }
+    }
+}
+
+/// The bare call, counted: what nobody can avoid who looks at the last so many of all threads' calls.
+pub struct Counted(AtomicU64);
+
+impl Subject for Counted {
+    const NAME: &'static str = "floor/counted";
+    const ROLE: Role = Role::Floor;
+}
+
+impl Guard for Counted {
+    fn closed() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    fn open() -> Self {
+        Self::closed()
+    }
+
+    #[inline]
+    fn call(&self, work: impl FnOnce() -> Result<(), ()>) -> Ended {
+        let ended = Floor.call(work);
+        self.0.fetch_add(1, Ordering::Relaxed);
+        ended
     }
 }

@@ -1,0 +1,99 @@
+//! Transitions as a stream, for threads and tasks.
+
+use crate::support::{WAIT, fail, succeed, touchy};
+use lockgate_breaker::clock::Manual;
+use lockgate_breaker::{RecvError, State, Subscription};
+
+fn states(subscription: &mut Subscription) -> Vec<State> {
+    std::iter::from_fn(|| subscription.try_next().unwrap()).map(|it| it.to).collect()
+}
+
+#[test]
+fn all_come_in_order() {
+    let clock = Manual::new();
+    let breaker = touchy(&clock).build().unwrap();
+    let mut all = breaker.subscribe(8).unwrap();
+    fail(&breaker);
+    let mut later = breaker.subscribe(8).unwrap();
+    clock.advance(WAIT);
+    succeed(&breaker);
+    assert_eq!(states(&mut all), [State::Open, State::HalfOpen, State::Closed]);
+    assert_eq!(states(&mut later), [State::HalfOpen, State::Closed]);
+}
+
+#[test]
+fn a_slow_reader_is_told_how_many_it_missed() {
+    let clock = Manual::new();
+    let breaker = touchy(&clock).build().unwrap();
+    let mut slow = breaker.subscribe(2).unwrap();
+    for _ in 0..5 {
+        breaker.force_open();
+    }
+    assert_eq!(slow.try_next(), Err(RecvError::Missed(3)));
+    let numbers: Vec<_> = (0..2).map(|_| slow.try_next().unwrap().unwrap().number).collect();
+    assert_eq!(numbers, [4, 5]);
+    assert_eq!(slow.try_next(), Ok(None));
+}
+
+#[test]
+fn it_ends_with_the_breaker() {
+    let clock = Manual::new();
+    let breaker = touchy(&clock).build().unwrap();
+    let mut subscription = breaker.subscribe(2).unwrap();
+    fail(&breaker);
+    drop(breaker);
+    assert_eq!(states_until_closed(&mut subscription), 1);
+}
+
+fn states_until_closed(subscription: &mut Subscription) -> u32 {
+    let mut count = 0;
+    loop {
+        match subscription.try_next() {
+            Ok(Some(_)) => count += 1,
+            Err(RecvError::Closed) => return count,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn no_room_is_an_error() {
+    let error = touchy(&Manual::new()).build().unwrap().subscribe(0).unwrap_err();
+    assert_eq!(error.to_string(), "the room of a subscription of 0 is out of the range 1 to 65536");
+}
+
+#[cfg(feature = "sync")]
+#[test]
+fn a_thread_waits() {
+    use std::time::Duration;
+    let clock = Manual::new();
+    let breaker = touchy(&clock).build().unwrap();
+    let mut subscription = breaker.subscribe(2).unwrap();
+    assert_eq!(subscription.next().wait_timeout(Duration::ZERO), None);
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(move || {
+            let first = subscription.next().wait().unwrap().to;
+            (first, subscription.next().wait())
+        });
+        fail(&breaker);
+        drop(breaker);
+        assert_eq!(waiter.join().unwrap(), (State::Open, Err(RecvError::Closed)));
+    });
+}
+
+#[cfg(feature = "async")]
+#[tokio::test]
+async fn a_task_waits() {
+    let clock = Manual::new();
+    let breaker = touchy(&clock).build().unwrap();
+    let mut subscription = breaker.subscribe(2).unwrap();
+    let waiter = tokio::spawn(async move {
+        let first = subscription.next().await.unwrap().to;
+        (first, subscription.next().await)
+    });
+    tokio::task::yield_now().await;
+    fail(&breaker);
+    tokio::task::yield_now().await;
+    drop(breaker);
+    assert_eq!(waiter.await.unwrap(), (State::Open, Err(RecvError::Closed)));
+}
