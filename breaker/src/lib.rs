@@ -143,5 +143,7 @@ pub use registry::Registry;
 #[cfg(feature = "async")]
 pub use run::Run;
 pub use state::State;
-pub use subscription::{NextTransition, Subscription};
+#[cfg(any(feature = "sync", feature = "async"))]
+pub use subscription::NextTransition;
+pub use subscription::Subscription;
 pub use window::Counts;

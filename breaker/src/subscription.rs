@@ -86,6 +86,7 @@ impl Subscription {
     }
 
     /// A wait for the next transition.
+    #[cfg(any(feature = "sync", feature = "async"))]
     pub const fn next(&mut self) -> NextTransition<'_> {
         NextTransition { subscription: self }
     }
@@ -141,6 +142,7 @@ impl fmt::Debug for Subscription {
 /// # Cancel safety
 ///
 /// Dropped before it is ready, it has taken nothing.
+#[cfg(any(feature = "sync", feature = "async"))]
 #[must_use = "a wait does nothing unless it is waited for with `.await` or `.wait()`"]
 #[derive(Debug)]
 pub struct NextTransition<'a> {

@@ -102,3 +102,41 @@ fn count_meets_the_next_generation() {
         assert_eq!(window.counts(Generation(1)), counts(2, 1));
     });
 }
+
+/// Somebody judges while others' calls are counted: the failure that he sees is one of three calls.
+#[test]
+fn judge_meets_calls() {
+    explore(Explore::All, || {
+        let window = Arc::new(CountWindow::new(4, false));
+        let calls = {
+            let window = Arc::clone(&window);
+            thread::spawn(move || {
+                for call in [WELL, WELL, FAILED] {
+                    window.record(Generation(0), call);
+                }
+            })
+        };
+        let is = window.counts(Generation(0));
+        assert!(is.failures == 0 || is.calls == 3, "{is:?}");
+        calls.join().unwrap();
+    });
+}
+
+/// The same for a bucket.
+#[test]
+fn judge_meets_calls_in_a_bucket() {
+    explore(Explore::All, || {
+        let window = time();
+        let calls = {
+            let window = Arc::clone(&window);
+            thread::spawn(move || {
+                for call in [WELL, WELL, FAILED] {
+                    window.record(Generation(0), call, 5);
+                }
+            })
+        };
+        let is = window.counts(Generation(0), 5);
+        assert!(is.failures == 0 || is.calls == 3, "{is:?}");
+        calls.join().unwrap();
+    });
+}

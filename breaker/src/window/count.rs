@@ -44,8 +44,7 @@ fn update(
     fresh: u64,
     change: impl Fn(u64) -> Option<u64>,
 ) -> Option<u64> {
-    // ORDERING: Relaxed, here and below: these are counts, and who trips on them goes through the
-    // control word.
+    // ORDERING: Relaxed: these are counts, and who trips on them goes through the control word.
     let mut now = atomic.load(Ordering::Relaxed);
     loop {
         let value = if of(now) == generation {
@@ -57,8 +56,9 @@ fn update(
         };
         let Some(next) = change(value) else { return Some(value) };
         let next = word(generation, next);
-        // ORDERING: Relaxed, see above.
-        match atomic.compare_exchange_weak(now, next, Ordering::Relaxed, Ordering::Relaxed) {
+        // ORDERING: Release pairs with the Acquire in `Bits::count`: a failure that is seen has been
+        // counted as a call.
+        match atomic.compare_exchange_weak(now, next, Ordering::Release, Ordering::Relaxed) {
             Ok(_) => return Some(value),
             Err(actual) => now = actual,
         }
@@ -93,8 +93,8 @@ impl Bits {
     }
 
     fn count(&self, generation: Generation) -> u64 {
-        // ORDERING: Relaxed, see `update`.
-        let now = self.set.load(Ordering::Relaxed);
+        // ORDERING: Acquire, see `update`.
+        let now = self.set.load(Ordering::Acquire);
         if of(now) == generation { (now & VALUE).saturating_sub(ZERO) } else { 0 }
     }
 }
@@ -125,12 +125,15 @@ impl CountWindow {
     }
 
     pub(crate) fn counts(&self, generation: Generation) -> Counts {
+        // Before the calls: who is interrupted in between must not find more failures than there were
+        // among them.
+        let failures = self.failures.count(generation);
+        let slow = self.slow.as_ref().map_or(0, |slow| slow.count(generation));
         // ORDERING: Relaxed, see `update`.
         let now = self.next.load(Ordering::Relaxed);
         let place = if of(now) == generation { now & VALUE } else { 0 };
         let calls = if place & ROUND == 0 { place } else { self.size };
-        let failures = self.failures.count(generation).min(calls);
-        let slow = self.slow.as_ref().map_or(0, |slow| slow.count(generation).min(calls));
+        let (failures, slow) = (failures.min(calls), slow.min(calls));
         Counts { calls, failures, slow }
     }
 }

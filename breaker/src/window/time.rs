@@ -77,8 +77,7 @@ impl Tag {
 }
 
 fn add(atomic: &AtomicU64, tag: Tag, window: i64) {
-    // ORDERING: Relaxed, here and below: these are counts, and who trips on them goes through the
-    // control word.
+    // ORDERING: Relaxed: these are counts, and who trips on them goes through the control word.
     let mut now = atomic.load(Ordering::Relaxed);
     loop {
         let count = match tag.find(now, window) {
@@ -86,11 +85,12 @@ fn add(atomic: &AtomicU64, tag: Tag, window: i64) {
             Found::Older => 1,
             Found::Newer => return,
         };
-        // ORDERING: Relaxed, see above.
+        // ORDERING: Release pairs with the Acquire in `counts`: a failure that is seen has been counted
+        // as a call.
         match atomic.compare_exchange_weak(
             now,
             tag.word(count),
-            Ordering::Relaxed,
+            Ordering::Release,
             Ordering::Relaxed,
         ) {
             Ok(_) => return,
@@ -138,8 +138,8 @@ impl TimeWindow {
         let (tag, _) = self.tag(generation, now);
         let window = self.buckets.len() as i64;
         let read = |atomic: &AtomicU64| {
-            // ORDERING: Relaxed, see `add`.
-            let word = atomic.load(Ordering::Relaxed);
+            // ORDERING: Acquire, see `add`.
+            let word = atomic.load(Ordering::Acquire);
             let found = Tag::of(word);
             let age = found.age(tag);
             let counts = found.generation == tag.generation && age < window && age > -window;
@@ -147,11 +147,13 @@ impl TimeWindow {
         };
         let mut counts = Counts::default();
         for bucket in &self.buckets {
-            counts.calls += read(&bucket.calls);
+            // Before the calls: who is interrupted in between must not find more failures than there
+            // were among them.
             counts.failures += read(&bucket.failures);
             counts.slow += read(&bucket.slow);
+            counts.calls += read(&bucket.calls);
         }
-        // A call in the middle of being counted is none yet.
+        // A bucket that was taken over in between.
         counts.failures = counts.failures.min(counts.calls);
         counts.slow = counts.slow.min(counts.calls);
         counts
