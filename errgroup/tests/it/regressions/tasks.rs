@@ -471,8 +471,10 @@ fn a_wake_up_polls_one_task() {
     impl<F: Future + Unpin> Future for Polls<F> {
         type Output = F::Output;
         fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+            let polled = Pin::new(&mut self.0).poll(cx);
+            // Afterwards: who is counted is registered, and will be woken.
             self.1.add();
-            Pin::new(&mut self.0).poll(cx)
+            polled
         }
     }
     const TASKS: usize = 500;
