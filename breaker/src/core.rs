@@ -334,9 +334,10 @@ impl Core {
         }
     }
 
-    /// The result of a call will never be told.
+    /// The result of a call will never be told: what held the ticket is being dropped.
     pub(crate) fn dropped(&self, ticket: Ticket, now: impl Fn() -> u64) -> Recorded {
         let failed = match self.config.drop_policy {
+            _ if std::thread::panicking() => true,
             DropPolicy::Ignore => false,
             DropPolicy::Failure => true,
             DropPolicy::Timed => ticket

@@ -1,6 +1,7 @@
 //! A policy at work: what it counts, and what it makes of that.
 
 use crate::clock::nanos;
+use crate::events::quietly;
 use crate::policy::Judge;
 use crate::primitives::atomic::{AtomicBool, Ordering};
 use crate::state::Generation;
@@ -122,9 +123,7 @@ impl Gauge {
     }
 
     fn opinion(&self, rule: &Rule, generation: Generation, now: u64) -> Opinion {
-        let all = |rules: &[Rule]| -> Vec<_> {
-            rules.iter().map(|rule| self.opinion(rule, generation, now)).collect()
-        };
+        let each = |rule: &Rule| self.opinion(rule, generation, now);
         let decide = |open| if open { Opinion::Open } else { Opinion::Fine };
         match rule {
             Rule::Streak(failures) => decide(self.streak(generation) >= *failures),
@@ -144,10 +143,14 @@ impl Gauge {
                 }
             }
             Rule::Custom { window, judge } => {
-                decide(judge(&self.windows[*window].counts(generation, now)))
+                let counts = self.windows[*window].counts(generation, now);
+                let mut open = false;
+                // It may be asked by a drop that unwinds already, where a second panic aborts.
+                quietly(|| open = judge(&counts));
+                decide(open)
             }
-            Rule::Any(rules) => all(rules).into_iter().max().unwrap_or(Opinion::Fine),
-            Rule::All(rules) => all(rules).into_iter().min().unwrap_or(Opinion::Fine),
+            Rule::Any(rules) => rules.iter().map(each).max().unwrap_or(Opinion::Fine),
+            Rule::All(rules) => rules.iter().map(each).min().unwrap_or(Opinion::Fine),
         }
     }
 

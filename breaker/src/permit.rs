@@ -39,11 +39,7 @@ impl<H: Deref<Target = Inner<C>>, C: Clock> Drop for Held<H, C> {
     fn drop(&mut self) {
         // CANCEL: whatever became of the call, its place is not lost.
         if let Some(ticket) = self.ticket.take() {
-            if std::thread::panicking() {
-                self.inner.core.settle(ticket, Outcome::Failure, || self.inner.now());
-            } else {
-                self.inner.core.dropped(ticket, || self.inner.now());
-            }
+            self.inner.core.dropped(ticket, || self.inner.now());
         }
     }
 }

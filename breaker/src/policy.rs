@@ -113,7 +113,7 @@ impl Policy {
     }
 
     /// What `judge` says of the calls in `window`. It is called outside every lock, when a call has
-    /// failed. If it panics, so does the call that asked.
+    /// failed. If it panics, it has said no.
     pub fn custom(window: Window, judge: impl Fn(&Counts) -> bool + Send + Sync + 'static) -> Self {
         Self(Kind::Custom { judge: Arc::new(judge), window })
     }

@@ -113,25 +113,23 @@ impl<K: Clone + Eq + Hash + fmt::Display, C: Clock + Clone> Registry<K, C> {
         }
     }
 
-    fn sweep(&self, table: &mut Table<K, C>, now: Timestamp) -> Vec<Entry<C>> {
+    /// What was evicted, for the caller to drop outside the lock. A key whose code panics here costs nobody
+    /// his breaker.
+    fn sweep(&self, table: &mut Table<K, C>, now: Timestamp) -> (Vec<K>, Vec<(K, Entry<C>)>) {
         let Some(idle) = self.idle.filter(|_| table.entries.len() >= table.sweep_at) else {
-            return Vec::new();
+            return Default::default();
         };
-        let mut evicted = Vec::new();
-        let entries = std::mem::take(&mut table.entries).into_iter();
-        let kept = entries.filter_map(|(key, entry)| {
-            let used = now.saturating_since(entry.asked) < idle
-                || entry.breaker.is_held()
-                || !entry.breaker.is_closed();
-            if used {
-                return Some((key, entry));
-            }
-            evicted.push(entry);
-            None
-        });
-        table.entries = kept.collect();
+        let is_idle = |entry: &Entry<C>| {
+            now.saturating_since(entry.asked) >= idle
+                && !entry.breaker.is_held()
+                && entry.breaker.is_closed()
+        };
+        let entries = &mut table.entries;
+        let of_idle = entries.iter().filter(|(_, entry)| is_idle(entry));
+        let keys: Vec<K> = of_idle.map(|(key, _)| key.clone()).collect();
+        let evicted = keys.iter().filter_map(|key| entries.remove_entry(key)).collect();
         table.sweep_at = (2 * table.entries.len()).max(FEW);
-        evicted
+        (keys, evicted)
     }
 
     /// Forgets the breaker of `key`, and gives it to whoever wants to go on with it.

@@ -29,10 +29,7 @@ impl<C: Clock> Admission<C> {
 impl<C: Clock> Drop for Admission<C> {
     fn drop(&mut self) {
         // CANCEL: dropped between two polls, or by an unwinding one: settled either way.
-        let Some(ticket) = self.ticket.take() else { return };
-        if std::thread::panicking() {
-            self.inner.core.settle(ticket, Outcome::Failure, || self.inner.now());
-        } else {
+        if let Some(ticket) = self.ticket.take() {
             self.inner.core.dropped(ticket, || self.inner.now());
         }
     }

@@ -62,3 +62,12 @@ fn the_users_own() {
     let policy = Policy::custom(Window::count(5), |counts| counts.failures * 2 > counts.calls + 1);
     assert_eq!(opens(&policy, &[FAILED, WELL, FAILED, FAILED]), [false, false, false, true]);
 }
+
+/// Also in a drop that unwinds, where a second panic would abort.
+#[test]
+fn the_users_own_may_panic() {
+    let policy = Policy::custom(Window::count(5), |_| panic!("a judge"));
+    assert_eq!(opens(&policy, &[FAILED]), [false]);
+    let either = Policy::any([policy, Policy::consecutive_failures(1)]);
+    assert_eq!(opens(&either, &[FAILED]), [true]);
+}
