@@ -1,15 +1,16 @@
 //! The breaker, and what it is built from.
 
-use crate::backoff::Backoff;
-use crate::clock::{Clock, Monotonic, Timestamp, nanos};
-use crate::core::{Config, Core, Ticket};
+use crate::builder::Builder;
+use crate::clock::{Clock, Monotonic};
+use crate::core::{Core, Ticket};
 use crate::error::{BuildError, Error, Rejected};
 use crate::events::{Listener, Transition};
+use crate::hint::{Hint, Hinted};
 use crate::outcome::{Classify, DropPolicy, ErrIsFailure, Outcome};
 use crate::permit::{OwnedPermit, Permit};
-use crate::policy::{Policy, number};
+use crate::policy::number;
 use crate::primitives::Arc;
-use crate::state::{MOST_PROBES, State, Trial};
+use crate::state::State;
 use crate::subscription::{self, Subscription};
 use crate::window::Counts;
 use std::fmt;
@@ -67,22 +68,15 @@ impl Breaker {
 
     /// Everything else.
     pub fn builder(name: impl Into<Arc<str>>) -> Builder {
-        Builder {
-            name: name.into(),
-            policy: Policy::default(),
-            open_for: Backoff::default(),
-            probes: 1,
-            successes: None,
-            at_a_time: None,
-            lease: Duration::from_secs(30),
-            drop_policy: DropPolicy::default(),
-            call_deadline: Duration::from_secs(1),
-            clock: Monotonic::new(),
-        }
+        Builder::new(name.into())
     }
 }
 
 impl<C: Clock> Breaker<C> {
+    pub(crate) fn from_parts(core: Core, clock: C) -> Self {
+        Self(Arc::new(Inner { core, clock }))
+    }
+
     /// Makes a call, if the circuit lets it through. `Err` is a failure, and so is a panic, which goes on.
     ///
     /// # Errors
@@ -213,6 +207,12 @@ impl<C: Clock> Breaker<C> {
             probes_under_way: probes.under_way(),
             probes_succeeded: probes.succeeded(),
             probes_failed: probes.failed(),
+            rejection_rate: core
+                .gauge
+                .throttle
+                .as_ref()
+                .filter(|_| word.is_closed())
+                .map_or(0.0, |throttle| throttle.rejection_rate(word.generation(), self.0.now())),
         }
     }
 
@@ -239,6 +239,23 @@ impl<C: Clock> Breaker<C> {
     /// Lets all calls through and counts them, until somebody says otherwise.
     pub fn metrics_only(&self) {
         self.0.core.by_hand(State::MetricsOnly, self.0.now(), None);
+    }
+
+    /// Another instance of the service says what state its own circuit is in, and for how long to believe
+    /// that. Instances are told apart by `origin`.
+    ///
+    /// Only [`State::Open`] is a vote for opening; every other state takes the vote of `origin` back. Once
+    /// [`remote_quorum`](Builder::remote_quorum) others say open and this circuit is closed, it opens, for
+    /// `ttl` or as long as its own back-off says, whichever is shorter. Then it goes its own way: nobody
+    /// else can hold it open, or close it. If votes are taken back before that time is over, the next call
+    /// is a probe.
+    ///
+    /// For use with [`subscribe`](Self::subscribe) and any message bus: publish the transitions whose
+    /// reason is not [`Reason::Hinted`](crate::Reason::Hinted) (lest instances keep each other open with
+    /// echoes), and apply what comes in. Calls never wait for it.
+    pub fn apply_remote_hint(&self, state: State, ttl: Duration, origin: &str) -> Hinted {
+        let hint = Hint { origin, says_open: state == State::Open, ttl };
+        self.0.core.hint(&hint, self.0.now())
     }
 
     /// Tells `listener` of each transition from now on, until what is returned is dropped.
@@ -321,151 +338,7 @@ pub struct Snapshot {
     pub probes_succeeded: u16,
     /// Probes of this half-open episode that failed.
     pub probes_failed: u16,
+    /// The probability with which a closed circuit rejects the next call:
+    /// [`Policy::client_throttle`](crate::Policy::client_throttle).
+    pub rejection_rate: f64,
 }
-
-/// What a breaker is built from. Whatever is not said has a default.
-#[derive(Clone, Debug)]
-#[must_use = "a builder does nothing until `build`"]
-pub struct Builder<C: Clock = Monotonic> {
-    name: Arc<str>,
-    policy: Policy,
-    open_for: Backoff,
-    probes: u32,
-    successes: Option<u32>,
-    at_a_time: Option<u32>,
-    lease: Duration,
-    drop_policy: DropPolicy,
-    call_deadline: Duration,
-    clock: C,
-}
-
-impl<C: Clock> Builder<C> {
-    /// Another name than the one that it was begun with.
-    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.name = name.into();
-        self
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    /// When it opens: after five failures in a row, if not said.
-    pub fn policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
-        self
-    }
-
-    /// How long it stays open: 5 s, and twice as long after each failed recovery, up to a minute, if
-    /// not said.
-    pub fn open_for(mut self, open_for: Backoff) -> Self {
-        self.open_for = open_for;
-        self
-    }
-
-    /// How many calls a half-open circuit lets through, 1 to 4095: 1, if not said. No more of them,
-    /// however many come.
-    pub const fn probes(mut self, probes: u32) -> Self {
-        self.probes = probes;
-        self
-    }
-
-    /// How many of the probes have to succeed: all, if not said. It opens again as soon as too few
-    /// are left.
-    pub const fn successes(mut self, successes: u32) -> Self {
-        self.successes = Some(successes);
-        self
-    }
-
-    /// How many probes may be under way at the same time: all, if not said.
-    pub const fn probes_at_a_time(mut self, probes: u32) -> Self {
-        self.at_a_time = Some(probes);
-        self
-    }
-
-    /// How long a half-open circuit waits for its probes, counted from the last one that it let through:
-    /// 30 s, if not said. After that it gives them up and lets as many others through, so that a
-    /// probe that hangs or was forgotten does not reject calls for ever.
-    pub const fn probe_lease(mut self, lease: Duration) -> Self {
-        self.lease = lease;
-        self
-    }
-
-    /// What becomes of a call that was dropped: [`DropPolicy::Timed`], if not said.
-    pub const fn on_drop(mut self, policy: DropPolicy) -> Self {
-        self.drop_policy = policy;
-        self
-    }
-
-    /// How long a call must have taken for its drop to be a failure, by [`DropPolicy::Timed`]: 1 s, if not
-    /// said. Choose the time-out that stands around the calls, or a little less.
-    pub const fn call_deadline(mut self, deadline: Duration) -> Self {
-        self.call_deadline = deadline;
-        self
-    }
-
-    /// Where the time comes from: [`Monotonic`], if not said.
-    pub fn clock<D: Clock>(self, clock: D) -> Builder<D> {
-        let Self {
-            name,
-            policy,
-            open_for,
-            probes,
-            successes,
-            at_a_time,
-            lease,
-            drop_policy,
-            call_deadline,
-            clock: _,
-        } = self;
-        Builder {
-            name,
-            policy,
-            open_for,
-            probes,
-            successes,
-            at_a_time,
-            lease,
-            drop_policy,
-            call_deadline,
-            clock,
-        }
-    }
-
-    /// The breaker, closed.
-    ///
-    /// # Errors
-    ///
-    /// What was said is out of its range. The error names it and the range.
-    pub fn build(self) -> Result<Breaker<C>, BuildError> {
-        let gauge = self.policy.gauge()?;
-        self.open_for.check()?;
-        number("the probes", self.probes, 1, MOST_PROBES.into())?;
-        let successes = self.successes.unwrap_or(self.probes);
-        number("the successes among the probes", successes, 1, self.probes)?;
-        let at_a_time = self.at_a_time.unwrap_or(self.probes);
-        number("the probes at a time", at_a_time, 1, self.probes)?;
-        let within = |knob, given, least| match given {
-            given if (least..=LONGEST).contains(&given) => Ok(()),
-            given => Err(BuildError::Duration { knob, given, least, most: LONGEST }),
-        };
-        within("the probe lease", self.lease, Duration::from_nanos(1))?;
-        within("the call deadline", self.call_deadline, Duration::ZERO)?;
-        let narrow = |number: u32| u16::try_from(number).unwrap_or(MOST_PROBES);
-        let config = Config {
-            name: self.name,
-            trial: Trial {
-                probes: narrow(self.probes),
-                at_a_time: narrow(at_a_time),
-                successes: narrow(successes),
-            },
-            open_for: self.open_for,
-            lease: nanos(self.lease),
-            drop_policy: self.drop_policy,
-            call_deadline: nanos(self.call_deadline),
-        };
-        Ok(Breaker(Arc::new(Inner { core: Core::new(gauge, config), clock: self.clock })))
-    }
-}
-
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);

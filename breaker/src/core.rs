@@ -5,6 +5,7 @@ use crate::clock::{Timestamp, nanos};
 use crate::error::Rejected;
 use crate::events::{Hub, Reason, Transition};
 use crate::gauge::Gauge;
+use crate::hint::{Hint, Hinted};
 use crate::outcome::{DropPolicy, Outcome, Recorded};
 use crate::primitives::Arc;
 use crate::primitives::atomic::{AtomicU64, Ordering};
@@ -26,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) drop_policy: DropPolicy,
     /// In nanoseconds.
     pub(crate) call_deadline: u64,
+    pub(crate) remote_quorum: u32,
 }
 
 /// A call that was admitted.
@@ -59,14 +61,20 @@ struct Switch {
 
 impl Core {
     pub(crate) fn new(gauge: Gauge, config: Config) -> Self {
+        let closed = Self::closed(Generation(0), &gauge);
         Self {
-            word: AtomicU64::new(Word::new(Generation(0), State::Closed).0),
+            word: AtomicU64::new(closed.0),
             until: AtomicU64::new(0),
             lease: AtomicU64::new(0),
             gauge,
             config,
             hub: Hub::new(),
         }
+    }
+
+    const fn closed(generation: Generation, gauge: &Gauge) -> Word {
+        let word = Word::new(generation, State::Closed);
+        if gauge.throttle.is_some() { word.throttled() } else { word }
     }
 
     #[inline]
@@ -80,7 +88,7 @@ impl Core {
     #[inline]
     pub(crate) fn admit(&self, now: impl Fn() -> u64) -> Result<Generation, Rejected> {
         let word = self.word();
-        if word.is_closed() { Ok(word.generation()) } else { self.admit_slow(word, &now) }
+        if word.is_free() { Ok(word.generation()) } else { self.admit_slow(word, &now) }
     }
 
     #[cold]
@@ -89,7 +97,15 @@ impl Core {
             let generation = word.generation();
             let state = word.state();
             match state {
-                State::Closed | State::Disabled | State::MetricsOnly => return Ok(generation),
+                State::Disabled => return Ok(generation),
+                State::Closed | State::MetricsOnly => {
+                    let Some(throttle) = &self.gauge.throttle else { return Ok(generation) };
+                    let rejected = throttle.attempt(generation, now()) && state == State::Closed;
+                    return match rejected {
+                        true => Err(Rejected { state, retry_after: None }),
+                        false => Ok(generation),
+                    };
+                }
                 State::Open | State::ForcedOpen => {
                     // ORDERING: Relaxed: written before the state that was seen. It may be of a later
                     // one, whose generation `switch` will not take for ours.
@@ -166,6 +182,37 @@ impl Core {
         self.switch(&Switch { from, to, reason, now, open_for }).is_some()
     }
 
+    /// Other instances say that it should be open: it is, if it was closed, for no longer than its own
+    /// back-off says.
+    pub(crate) fn hint(&self, hint: &Hint<'_>, now: u64) -> Hinted {
+        let Hint { origin, says_open, ttl } = *hint;
+        let quorum = self.config.remote_quorum;
+        let (generation, attempts) = {
+            let mut slow = self.hub.lock();
+            let votes =
+                slow.votes.cast(origin, says_open.then(|| now.saturating_add(nanos(ttl))), now);
+            // ORDERING: Relaxed: the generation changes under this lock only.
+            let word = Word(self.word.load(Ordering::Relaxed));
+            match (word.state(), votes >= quorum) {
+                (State::Closed, true) => (word.generation(), slow.attempts),
+                (State::Open, false) if slow.votes.opened == Some(word.generation()) => {
+                    slow.votes.opened = None;
+                    // ORDERING: Relaxed: who still reads the old time comes back later.
+                    self.until.store(now, Ordering::Relaxed);
+                    return Hinted::Shortened;
+                }
+                _ => return Hinted::Noted { open: votes },
+            }
+        };
+        let own = self.config.open_for.wait(attempts.saturating_add(1));
+        let (from, open_for) = (Some(generation), Some(own.min(ttl)));
+        let switch = Switch { from, to: State::Open, reason: Reason::Hinted, now, open_for };
+        match self.switch(&switch) {
+            Some(_) => Hinted::Opened,
+            None => Hinted::Noted { open: quorum },
+        }
+    }
+
     pub(crate) fn by_hand(&self, to: State, now: u64, open_for: Option<Duration>) {
         self.switch(&Switch { from: None, to, reason: Reason::ByHand, now, open_for });
     }
@@ -192,12 +239,16 @@ impl Core {
                     if to == State::Open {
                         slow.attempts = slow.attempts.saturating_add(1);
                     }
+                    slow.votes.opened = (reason == Reason::Hinted).then_some(next);
                 }
                 State::HalfOpen => {
                     self.extend_lease(now);
                     begun = Word(begun.0 + 1);
                 }
-                State::Closed => slow.attempts = 0,
+                State::Closed => {
+                    slow.attempts = 0;
+                    begun = Self::closed(next, &self.gauge);
+                }
                 State::Disabled | State::MetricsOnly => {}
             }
             // ORDERING: Release pairs with the Acquire in `word`. A probe that has been admitted or
@@ -264,7 +315,13 @@ impl Core {
             (State::HalfOpen, Outcome::Ignore) => {
                 return self.settle_probe(word, generation, Probe::GivenBack, now);
             }
-            (_, Outcome::Ignore) => return Recorded::Ignored,
+            (_, Outcome::Ignore) => {
+                // Whoever has answered, with whatever, has accepted the call.
+                if let Some(throttle) = &self.gauge.throttle {
+                    throttle.accepted(generation, now());
+                }
+                return Recorded::Ignored;
+            }
             _ => {}
         }
         let at = if self.gauge.needs_time { now() } else { 0 };

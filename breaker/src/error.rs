@@ -9,7 +9,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rejected {
-    /// What the circuit was then: open, forced open, or half open with all its probes under way.
+    /// What the circuit was then: open, forced open, half open with all its probes under way, or closed
+    /// with a [`client_throttle`](crate::Policy::client_throttle) that has drawn this call.
     pub state: State,
     /// When to come again, if that is known: until then every call is rejected, and afterwards there
     /// may be others that come first. Nobody knows when a probe will end, or when somebody who
@@ -20,6 +21,7 @@ pub struct Rejected {
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.state {
+            State::Closed => f.write_str("the call was throttled")?,
             State::HalfOpen => f.write_str("the circuit is half open and has no probe left")?,
             State::ForcedOpen => f.write_str("the circuit is forced open")?,
             _ => f.write_str("the circuit is open")?,
@@ -140,6 +142,18 @@ pub enum BuildError {
         /// The most that is possible.
         most: Duration,
     },
+    /// A factor of a throttle that is not above 1, or above 1000.
+    Factor {
+        /// The factor that was given.
+        given: f64,
+    },
+    /// A bound for what a throttle rejects that is not above 0, or not below 1.
+    RejectionRate {
+        /// The rate that was given.
+        given: f64,
+    },
+    /// A throttle where it cannot be: among, over or beside this.
+    Throttle(&'static str),
     /// Two policies of one breaker that call different durations slow.
     SlowerThan {
         /// The one.
@@ -164,6 +178,14 @@ impl fmt::Display for BuildError {
             Self::Duration { knob, given, least, most } => {
                 write!(f, "{knob} of {given:?} is out of the range {least:?} to {most:?}")
             }
+            Self::Factor { given } => {
+                write!(f, "the factor of a throttle of {given} is out of the range above 1 to 1000")
+            }
+            Self::RejectionRate { given } => write!(
+                f,
+                "the largest rejection rate of {given} is out of the range above 0 to less than 1"
+            ),
+            Self::Throttle(place) => write!(f, "a throttle {place}"),
             Self::SlowerThan { one, other } => {
                 write!(f, "calls are slow after {one:?} in one policy and {other:?} in another")
             }

@@ -1,6 +1,7 @@
 //! Who is told of transitions: in their order, one at a time, and outside every lock.
 
 use crate::clock::Timestamp;
+use crate::hint::Votes;
 use crate::primitives::{Arc, Mutex};
 use crate::state::State;
 use std::collections::VecDeque;
@@ -24,6 +25,8 @@ pub enum Reason {
     ProbesFailed,
     /// No probe has come back in time: others go through.
     LeaseOver,
+    /// Enough other instances have opened: [`apply_remote_hint`](crate::Breaker::apply_remote_hint).
+    Hinted,
     /// Somebody called [`reset`](crate::Breaker::reset), [`force_open`](crate::Breaker::force_open) or
     /// their kin.
     ByHand,
@@ -56,6 +59,7 @@ type Callback = Arc<dyn Fn(&Transition) + Send + Sync>;
 pub(crate) struct Slow {
     /// How often it has opened since it was last closed.
     pub(crate) attempts: u32,
+    pub(crate) votes: Votes,
     listeners: Arc<[(u64, Callback)]>,
     next_listener: u64,
     /// Not told yet.

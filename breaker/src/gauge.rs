@@ -5,6 +5,7 @@ use crate::events::quietly;
 use crate::policy::Judge;
 use crate::primitives::atomic::{AtomicBool, Ordering};
 use crate::state::Generation;
+use crate::throttle::Throttle;
 use crate::window::{Call, CountWindow, Counts, Streak, TimeWindow};
 use std::fmt;
 use std::time::Duration;
@@ -29,8 +30,18 @@ pub(crate) enum Limit {
 
 pub(crate) enum Rule {
     Streak(u32),
-    Share { window: usize, measure: Measure, limit: Limit, min_calls: u32 },
-    Custom { window: usize, judge: Judge },
+    Share {
+        window: usize,
+        measure: Measure,
+        limit: Limit,
+        min_calls: u32,
+    },
+    Custom {
+        window: usize,
+        judge: Judge,
+    },
+    /// Opens nothing: it is asked before each call.
+    Throttle,
     Any(Box<[Rule]>),
     All(Box<[Rule]>),
 }
@@ -63,6 +74,7 @@ pub(crate) struct Gauge {
     rule: Rule,
     streak: Option<Streak>,
     windows: Box<[Calls]>,
+    pub(crate) throttle: Option<Throttle>,
     /// In nanoseconds.
     pub(crate) slower_than: Option<u64>,
     /// Whether it has to be told what time it is.
@@ -72,7 +84,13 @@ pub(crate) struct Gauge {
 }
 
 impl Gauge {
-    pub(crate) fn new(rule: Rule, streak: bool, spans: &[Span], slower_than: Option<u64>) -> Self {
+    pub(crate) fn new(
+        rule: Rule,
+        streak: bool,
+        spans: &[Span],
+        slower_than: Option<u64>,
+        throttle: Option<Throttle>,
+    ) -> Self {
         let slow = slower_than.is_some();
         let windows: Box<[_]> = spans
             .iter()
@@ -83,9 +101,12 @@ impl Gauge {
                 }
             })
             .collect();
-        let needs_time = slow || spans.iter().any(|span| matches!(span, Span::Time { .. }));
+        let needs_time = slow
+            || throttle.is_some()
+            || spans.iter().any(|span| matches!(span, Span::Time { .. }));
         let streak = streak.then(Streak::new);
-        Self { rule, streak, windows, slower_than, needs_time, too_few: AtomicBool::new(false) }
+        let too_few = AtomicBool::new(false);
+        Self { rule, streak, windows, throttle, slower_than, needs_time, too_few }
     }
 
     /// Counts a call, and tells whether the circuit is to open. `now` is looked at only where
@@ -105,6 +126,9 @@ impl Gauge {
                 Calls::Count(window) => window.record(generation, call),
                 Calls::Time(window) => window.record(generation, call, now),
             }
+        }
+        if let (Some(throttle), false) = (&self.throttle, call.failed) {
+            throttle.accepted(generation, now);
         }
         // ORDERING: Relaxed: whoever overlooks it leaves it to the next call.
         let asked = bad || (!self.windows.is_empty() && self.too_few.load(Ordering::Relaxed));
@@ -149,6 +173,7 @@ impl Gauge {
                 quietly(|| open = judge(&counts));
                 decide(open)
             }
+            Rule::Throttle => Opinion::Fine,
             Rule::Any(rules) => rules.iter().map(each).max().unwrap_or(Opinion::Fine),
             Rule::All(rules) => rules.iter().map(each).min().unwrap_or(Opinion::Fine),
         }

@@ -58,6 +58,7 @@
 //! | it is either up or down | [`consecutive_failures`](Policy::consecutive_failures): the cheapest, and the first to notice |
 //! | it fails a little all the time | [`failure_rate`](Policy::failure_rate), with a [`min_calls`](Policy::min_calls) that a quiet hour does not reach by chance |
 //! | traffic comes and goes | a [window of time](Window::time): what was an hour ago does not count |
+//! | it refuses what is too much for it | [`client_throttle`](Policy::client_throttle): it gets a little more than it accepts, and nothing opens |
 //! | it gets slow before it fails | [`slow_call_rate`](Policy::slow_call_rate), beside another, by [`any`](Policy::any) |
 //!
 //! And `retry(breaker(timeout(call)))`, in this order: the breaker has to see the time-out, and the retry
@@ -70,7 +71,8 @@
 //! * Against too many calls of your own: that is a rate limiter, or a semaphore.
 //! * One for many hosts: one that is down says nothing of the others. See [`Registry`].
 //! * For several processes by one store: a store on the path of each call is one more thing that may be
-//!   down. Let each process learn for itself.
+//!   down. Let each process learn for itself, and tell the others:
+//!   [`apply_remote_hint`](Breaker::apply_remote_hint).
 //!
 //! # Coming from Go
 //!
@@ -87,6 +89,23 @@
 //! | `OnStateChange`, under the lock | [`on_transition`](Breaker::on_transition), outside it |
 //! | `State()`, which may change it | [`state`](Breaker::state), which does not |
 //! | `ErrOpenState`, `ErrTooManyRequests` | [`Error::Rejected`] with the state and when to come again |
+//!
+//! # Coming from resilience4j
+//!
+//! | `CircuitBreakerConfig` and its default | here and its default |
+//! |---|---|
+//! | `failureRateThreshold` 50 % of `slidingWindowSize` 100 calls | [`Policy::failure_rate`]`(0.5)`, of 100 calls; but if nothing is said, five failures in a row |
+//! | `minimumNumberOfCalls` 100 | [`min_calls`](Policy::min_calls) 10 |
+//! | `slidingWindowType` `COUNT_BASED` or `TIME_BASED` | [`Window::count`], [`Window::time`] with buckets of your own |
+//! | `slowCallRateThreshold` 100 %, `slowCallDurationThreshold` 60 s, always counted | [`Policy::slow_call_rate`], and no clock is read without it |
+//! | `waitDurationInOpenState` 60 s | [`open_for`](Builder::open_for) 5 s, doubling up to 60 s, 10 % jitter |
+//! | `permittedNumberOfCallsInHalfOpenState` 10 | [`probes`](Builder::probes) 1, of which all have to succeed |
+//! | `maxWaitDurationInHalfOpenState` 0: for ever | [`probe_lease`](Builder::probe_lease) 30 s |
+//! | `automaticTransitionFromOpenToHalfOpenEnabled`, a thread | none: [`state`](Breaker::state) says half open when it is due |
+//! | `recordExceptions`, `ignoreExceptions` | [`Classify`] |
+//! | `CallNotPermittedException` | [`Error::Rejected`], with when to come again |
+//! | `transitionToForcedOpenState`, `…DisabledState`, `…MetricsOnlyState`, `reset` | [`force_open`](Breaker::force_open), [`disable`](Breaker::disable), [`metrics_only`](Breaker::metrics_only), [`reset`](Breaker::reset) |
+//! | `CircuitBreakerRegistry` | [`Registry`], which forgets idle ones |
 //!
 //! # Features
 //!
@@ -109,6 +128,7 @@
 
 mod backoff;
 mod breaker;
+mod builder;
 pub mod clock;
 mod core;
 #[cfg(all(feature = "sync", not(all(test, lockgate_loom))))]
@@ -116,6 +136,7 @@ mod cores;
 mod error;
 mod events;
 mod gauge;
+mod hint;
 mod outcome;
 #[cfg(feature = "sync")]
 mod parker;
@@ -127,15 +148,18 @@ mod registry;
 mod run;
 mod state;
 mod subscription;
+mod throttle;
 mod window;
 
 #[cfg(test)]
 mod tests;
 
 pub use backoff::Backoff;
-pub use breaker::{Breaker, Builder, Snapshot};
+pub use breaker::{Breaker, Snapshot};
+pub use builder::Builder;
 pub use error::{BuildError, Error, RecvError, Rejected};
 pub use events::{Listener, Reason, Transition};
+pub use hint::Hinted;
 pub use outcome::{Classify, DropPolicy, ErrIsFailure, Outcome, Recorded};
 pub use permit::{OwnedPermit, Permit};
 pub use policy::{Policy, Window};

@@ -4,7 +4,8 @@ use crate::clock::nanos;
 use crate::error::BuildError;
 use crate::gauge::{Gauge, Limit, Measure, Rule, Span};
 use crate::primitives::Arc;
-use crate::window::Counts;
+use crate::throttle::Throttle;
+use crate::window::{Counts, TimeWindow};
 use std::fmt;
 use std::time::Duration;
 
@@ -73,6 +74,7 @@ enum Kind {
     Consecutive(u32),
     Share { measure: Measure, limit: Limit, min_calls: u32, window: Window },
     Custom { judge: Judge, window: Window },
+    Throttle { factor: f64, most: f64, min_calls: u32, window: Window },
     Any(Vec<Policy>),
     All(Vec<Policy>),
 }
@@ -118,6 +120,33 @@ impl Policy {
         Self(Kind::Custom { judge: Arc::new(judge), window })
     }
 
+    /// Opens nothing, but rejects a share of the calls while the server refuses others: with R calls in
+    /// the window, of which A did not fail, it rejects each further one with a probability of
+    /// (R − `factor` · A) ÷ (R + 1), and at most [`max_rejection_rate`](Self::max_rejection_rate), which is
+    /// 0.9. Rejected calls count among R. `factor` is above 1, to 1000; 2 lets through twice as many as are
+    /// accepted.
+    ///
+    /// This is the client-side throttling of Google's book on site reliability (chapter "Handling
+    /// Overload"). It has no half-open state: what it lets through are its probes. Without the bound, a
+    /// client that is busy enough would hardly let anything through for as long as it stays busy.
+    ///
+    /// It looks at the last two minutes in 24 buckets, and not before there were 10 calls in them, unless
+    /// [`window`](Self::window) (of time, and longer than calls take) and [`min_calls`](Self::min_calls)
+    /// say otherwise. Each call reads the clock twice and every bucket once.
+    pub const fn client_throttle(factor: f64) -> Self {
+        let window = Window::time(Duration::from_secs(120), 24);
+        Self(Kind::Throttle { factor, most: 0.9, min_calls: 10, window })
+    }
+
+    /// The largest share that a [`client_throttle`](Self::client_throttle) rejects, above 0 to less than
+    /// 1. Other policies are left as they are.
+    pub fn max_rejection_rate(mut self, rate: f64) -> Self {
+        if let Kind::Throttle { most, .. } = &mut self.0 {
+            *most = rate;
+        }
+        self
+    }
+
     /// When one of these would open it.
     pub fn any(policies: impl IntoIterator<Item = Self>) -> Self {
         Self(Kind::Any(policies.into_iter().collect()))
@@ -128,17 +157,20 @@ impl Policy {
         Self(Kind::All(policies.into_iter().collect()))
     }
 
-    /// Not before there were so many calls in the window. For rates; others are left as they are.
+    /// Not before there were so many calls in the window. For rates and throttles; others are left as they are.
     pub fn min_calls(mut self, calls: u32) -> Self {
-        if let Kind::Share { min_calls, .. } = &mut self.0 {
+        if let Kind::Share { min_calls, .. } | Kind::Throttle { min_calls, .. } = &mut self.0 {
             *min_calls = calls;
         }
         self
     }
 
-    /// What the policy looks at. For rates and custom policies; others are left as they are.
+    /// What the policy looks at. For rates, throttles and custom policies; others are left as they are.
     pub fn window(mut self, new: Window) -> Self {
-        if let Kind::Share { window, .. } | Kind::Custom { window, .. } = &mut self.0 {
+        if let Kind::Share { window, .. }
+        | Kind::Custom { window, .. }
+        | Kind::Throttle { window, .. } = &mut self.0
+        {
             *window = new;
         }
         self
@@ -148,7 +180,8 @@ impl Policy {
     pub(crate) fn gauge(&self) -> Result<Gauge, BuildError> {
         let mut parts = Parts::default();
         let rule = parts.rule(self)?;
-        Ok(Gauge::new(rule, parts.streak, &parts.spans, parts.slower_than.map(nanos)))
+        let slower_than = parts.slower_than.map(nanos);
+        Ok(Gauge::new(rule, parts.streak, &parts.spans, slower_than, parts.throttle))
     }
 }
 
@@ -158,6 +191,7 @@ struct Parts {
     streak: bool,
     spans: Vec<Span>,
     slower_than: Option<Duration>,
+    throttle: Option<Throttle>,
 }
 
 impl Parts {
@@ -191,8 +225,19 @@ impl Parts {
             Kind::Custom { judge, window } => {
                 Rule::Custom { window: self.window(*window)?, judge: Arc::clone(judge) }
             }
+            Kind::Throttle { factor, most, min_calls, window } => {
+                self.throttle(*factor, *most, *min_calls, *window)?;
+                Rule::Throttle
+            }
             Kind::Any(policies) => Rule::Any(self.rules(policies)?),
-            Kind::All(policies) => Rule::All(self.rules(policies)?),
+            Kind::All(policies) => {
+                let before = self.throttle.is_some();
+                let rules = self.rules(policies)?;
+                if !before && self.throttle.is_some() {
+                    return Err(BuildError::Throttle("among policies that all have to agree"));
+                }
+                Rule::All(rules)
+            }
         })
     }
 
@@ -210,6 +255,32 @@ impl Parts {
             self.spans.push(window.0);
             self.spans.len() - 1
         }))
+    }
+
+    fn throttle(
+        &mut self,
+        factor: f64,
+        most: f64,
+        min_calls: u32,
+        window: Window,
+    ) -> Result<(), BuildError> {
+        if !(factor > 1.0 && factor <= 1_000.0) {
+            return Err(BuildError::Factor { given: factor });
+        }
+        if !(most > 0.0 && most < 1.0) {
+            return Err(BuildError::RejectionRate { given: most });
+        }
+        number("the minimum of calls", min_calls, 1, u32::MAX)?;
+        window.check()?;
+        let Span::Time { length, buckets } = window.0 else {
+            return Err(BuildError::Throttle("over a number of calls instead of a time"));
+        };
+        let window = TimeWindow::new(nanos(length), buckets);
+        let throttle = Throttle::new(window, factor, most, min_calls);
+        match self.throttle.replace(throttle) {
+            Some(_) => Err(BuildError::Throttle("beside another")),
+            None => Ok(()),
+        }
     }
 
     fn slower_than(&mut self, given: Duration) -> Result<(), BuildError> {
@@ -259,6 +330,13 @@ impl fmt::Debug for Policy {
             Kind::Custom { window, .. } => {
                 f.debug_struct("Custom").field("window", window).finish_non_exhaustive()
             }
+            Kind::Throttle { factor, most, min_calls, window } => f
+                .debug_struct("Throttle")
+                .field("factor", factor)
+                .field("most", most)
+                .field("min_calls", min_calls)
+                .field("window", window)
+                .finish(),
             Kind::Any(policies) => f.debug_tuple("Any").field(policies).finish(),
             Kind::All(policies) => f.debug_tuple("All").field(policies).finish(),
         }

@@ -1,6 +1,7 @@
 //! One breaker for each name.
 
-use crate::breaker::{Breaker, Builder};
+use crate::breaker::Breaker;
+use crate::builder::Builder;
 use crate::clock::{Clock, Monotonic, Timestamp};
 use crate::error::BuildError;
 use crate::primitives::Mutex;

@@ -7,6 +7,7 @@
 //! | 24–35 | probes that failed |
 //! | 36–38 | the [`State`] |
 //! | 39–62 | the generation: how many transitions there were |
+//! | 63 | closed, but a throttle has to be asked about each call |
 //!
 //! A result belongs to the generation in which its call was admitted. The counters lie in the same word, so an
 //! exchange that changes them can succeed in that generation only.
@@ -69,6 +70,7 @@ const FAILED: u32 = 2 * COUNT_BITS;
 const STATE: u32 = 3 * COUNT_BITS;
 const GENERATION: u32 = STATE + 3;
 pub(crate) const GENERATION_BITS: u32 = 24;
+const THROTTLED: u64 = 1 << 63;
 const GENERATIONS: u32 = (1 << GENERATION_BITS) - 1;
 /// So many transitions may come between a call's look at the control word and its last write.
 pub(crate) const LAG: u32 = 1 << 10;
@@ -138,7 +140,17 @@ impl Word {
         State::ALL[((self.0 >> STATE) & 7) as usize]
     }
 
-    /// Whether it is closed: all that a call asks when all is well.
+    /// The word of a circuit that rejects a share of the calls while it is closed.
+    pub(crate) const fn throttled(self) -> Self {
+        Self(self.0 | THROTTLED)
+    }
+
+    /// Whether it lets everything through: all that a call asks when all is well.
+    #[inline]
+    pub(crate) const fn is_free(self) -> bool {
+        self.is_closed() && self.0 & THROTTLED == 0
+    }
+
     #[inline]
     pub(crate) const fn is_closed(self) -> bool {
         (self.0 >> STATE) & 7 == State::Closed as u64

@@ -1,11 +1,14 @@
 //! The control word: who changes the state, and once.
 
 use super::support::{Log, OPEN, admit, core, open, settle, touchy};
+use crate::core::Core;
+use crate::hint::{Hint, Hinted};
 use crate::outcome::{Outcome, Recorded};
 use crate::policy::Policy;
 use crate::primitives::{Explore, explore, thread};
 use crate::state::State;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Two calls fail, and each is one too many.
 #[test]
@@ -142,4 +145,41 @@ fn failure_meets_reset() {
         assert!(told != Recorded::Opened || core.word().state() != State::Open);
         assert_eq!(core.gauge.streak(core.word().generation()), 1);
     });
+}
+
+/// The last two hints of a quorum come at the same time.
+#[test]
+fn hint_meets_hint() {
+    explore(Explore::All, || {
+        let core = touchy(1, 1);
+        let log = Log::of(&core);
+        let other = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || hint(&core, "b"))
+        };
+        let told = [hint(&core, "a"), other.join().unwrap()];
+        assert_eq!(told.iter().filter(|it| **it == Hinted::Opened).count(), 1, "{told:?}");
+        assert_eq!(log.path(), [State::Open]);
+    });
+}
+
+/// What somebody forces between the counting of the votes and the opening stays.
+#[test]
+fn hint_meets_force() {
+    explore(Explore::All, || {
+        let core = touchy(1, 1);
+        hint(&core, "a");
+        let other = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || hint(&core, "b"))
+        };
+        core.by_hand(State::Disabled, 0, None);
+        other.join().unwrap();
+        assert_eq!(core.word().state(), State::Disabled);
+    });
+}
+
+fn hint(core: &Core, origin: &str) -> Hinted {
+    let ttl = Duration::from_nanos(OPEN);
+    core.hint(&Hint { origin, says_open: true, ttl }, 0)
 }

@@ -21,6 +21,7 @@ pub(super) fn core(policy: &Policy, probes: u16, successes: u16) -> Arc<Core> {
         lease: LEASE,
         drop_policy: DropPolicy::Ignore,
         call_deadline: 0,
+        remote_quorum: 2,
     };
     Arc::new(Core::new(policy.gauge().unwrap(), config))
 }

@@ -121,6 +121,25 @@ impl TimeWindow {
         (tag, (tag.tick as u32 % self.buckets.len() as u32) as usize)
     }
 
+    /// A call that has begun, of whose end nothing is known.
+    pub(crate) fn begin(&self, generation: Generation, now: u64) {
+        let (tag, index) = self.tag(generation, now);
+        add(&self.buckets[index].calls, tag, self.buckets.len() as i64);
+    }
+
+    /// The end of one that was begun. Its failures are those that did not come here.
+    pub(crate) fn end(&self, generation: Generation, now: u64) {
+        let (tag, index) = self.tag(generation, now);
+        add(&self.buckets[index].slow, tag, self.buckets.len() as i64);
+    }
+
+    /// How many have begun in the window, and how many have ended in it: calls that take long may have
+    /// begun before it.
+    pub(crate) fn begun_and_ended(&self, generation: Generation, now: u64) -> (u64, u64) {
+        let counts = self.counts(generation, now);
+        (counts.calls, counts.slow)
+    }
+
     #[inline]
     pub(crate) fn record(&self, generation: Generation, call: Call, now: u64) {
         let (tag, index) = self.tag(generation, now);

@@ -5,9 +5,11 @@
 #[cfg(feature = "async")]
 mod futures;
 mod go_parity;
+mod hints;
 mod laws;
 mod model;
 mod registry;
 mod regressions;
 mod subscription;
 mod support;
+mod throttle;
