@@ -74,7 +74,8 @@ pub(crate) struct Gauge {
     rule: Rule,
     streak: Option<Streak>,
     windows: Box<[Calls]>,
-    pub(crate) throttle: Option<Throttle>,
+    /// Apart: most have none.
+    pub(crate) throttle: Option<Box<Throttle>>,
     /// In nanoseconds.
     pub(crate) slower_than: Option<u64>,
     /// Whether it has to be told what time it is.
@@ -89,7 +90,7 @@ impl Gauge {
         streak: bool,
         spans: &[Span],
         slower_than: Option<u64>,
-        throttle: Option<Throttle>,
+        throttle: Option<Box<Throttle>>,
     ) -> Self {
         let slow = slower_than.is_some();
         let windows: Box<[_]> = spans

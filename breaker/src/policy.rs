@@ -191,7 +191,7 @@ struct Parts {
     streak: bool,
     spans: Vec<Span>,
     slower_than: Option<Duration>,
-    throttle: Option<Throttle>,
+    throttle: Option<Box<Throttle>>,
 }
 
 impl Parts {
@@ -277,7 +277,7 @@ impl Parts {
         };
         let window = TimeWindow::new(nanos(length), buckets);
         let throttle = Throttle::new(window, factor, most, min_calls);
-        match self.throttle.replace(throttle) {
+        match self.throttle.replace(Box::new(throttle)) {
             Some(_) => Err(BuildError::Throttle("beside another")),
             None => Ok(()),
         }
