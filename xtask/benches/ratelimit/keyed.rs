@@ -5,6 +5,7 @@ use crate::harness::threads::{Placement, Quota as Portions, together};
 use crate::harness::{Role, Sample, Scenario, Subject, Unit, entries};
 use crate::subject::Limit;
 use allocation_counter::measure;
+use lockgate_ratelimit::clock::Tsc;
 use lockgate_ratelimit::{Keyed, Quota, Rate};
 use std::hint::black_box;
 use std::num::NonZeroU32;
@@ -18,10 +19,10 @@ pub fn scenarios() -> Vec<Scenario> {
     let one = |name: &str| Scenario::new(format!("keyed/{name}"), Unit::Wall).sample_ms(30);
     let two = one("uniform/two-threads").needs_two_cores();
     vec![
-        entries!(one("uniform"), draws(uniform): Ours, Governor),
-        entries!(one("zipf"), draws(zipf): Ours, Governor),
-        entries!(two, pair(): Ours, Governor),
-        entries!(one("flood"), flood(): Ours, Governor),
+        entries!(one("uniform"), draws(uniform): Ours, OursTsc, Governor),
+        entries!(one("zipf"), draws(zipf): Ours, OursTsc, Governor),
+        entries!(two, pair(): Ours, OursTsc, Governor),
+        entries!(one("flood"), flood(): Ours, OursTsc, Governor),
         entries!(Scenario::new("memory/key", Unit::Bytes), bytes(): Ours, Governor),
     ]
 }
@@ -43,6 +44,27 @@ impl ByKey for Ours {
     fn new(limit: Limit) -> Self {
         let quota = Quota::new(Rate::per(limit.tokens, limit.period), limit.burst);
         Self(Keyed::builder(quota).capacity(KEYS as usize).build().expect("a good capacity"))
+    }
+
+    #[inline]
+    fn try_acquire(&self, key: u64) -> bool {
+        self.0.try_acquire(&key, 1).is_ok()
+    }
+}
+
+/// By governor's own clock.
+struct OursTsc(Keyed<u64, Tsc>);
+
+impl Subject for OursTsc {
+    const NAME: &'static str = "ours/quanta";
+    const ROLE: Role = Role::Ours;
+}
+
+impl ByKey for OursTsc {
+    fn new(limit: Limit) -> Self {
+        let quota = Quota::new(Rate::per(limit.tokens, limit.period), limit.burst);
+        let builder = Keyed::builder(quota).capacity(KEYS as usize).clock(Tsc::new());
+        Self(builder.build().expect("a good capacity"))
     }
 
     #[inline]
