@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"lockgate/go/harness"
@@ -56,36 +55,16 @@ func asked(ops uint64) harness.Sample {
 	return harness.Time(ops, took)
 }
 
-// askedByTwo: wall time ÷ the operations of one of both, from the first start to the last end.
+// askedByTwo: wall time ÷ the operations of one of both.
 func askedByTwo(ops uint64) harness.Sample {
 	ops = max(ops, questions)
 	ctx, cancel := context.WithCancel(context.Background())
-	var begun, over [2]time.Time
-	var ready, done sync.WaitGroup
-	ready.Add(2)
-	done.Add(2)
-	for i := range begun {
-		i := i
-		go func() {
-			ready.Done()
-			ready.Wait()
-			begun[i] = time.Now()
-			harness.Check("questions", ask(ctx, ops), ops)
-			over[i] = time.Now()
-			done.Done()
-		}()
-	}
-	done.Wait()
+	took := harness.Together(2, func(int) {
+		harness.Check("questions", ask(ctx, ops), ops)
+	})
 	cancel()
 	harness.Check("questions once it is over", ask(ctx, 1), 0)
-	first, last := begun[0], over[0]
-	if begun[1].Before(first) {
-		first = begun[1]
-	}
-	if over[1].After(last) {
-		last = over[1]
-	}
-	return harness.Time(ops, last.Sub(first))
+	return harness.Time(ops, took)
 }
 
 func born(ops uint64) harness.Sample {

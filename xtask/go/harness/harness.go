@@ -28,7 +28,8 @@ type Entry struct {
 	Subject  string `json:"subject"`
 	// StandsInFor names the library that Subject replaces where that is not to be had.
 	StandsInFor string `json:"stands_in_for,omitempty"`
-	// Cold keeps the process from warming up: what is measured is what a first run leaves behind.
+	// Cold leaves out the batch before a sample: for what a first run leaves behind, and for runs
+	// that last for seconds.
 	Cold bool `json:"-"`
 	// Run does about so many operations, and fails if its answer is wrong.
 	Run func(ops uint64) Sample `json:"-"`
@@ -63,12 +64,11 @@ func find(entries []Entry, asked request) *Entry {
 }
 
 func (entry *Entry) take(ops uint64) Sample {
-	if entry.Cold {
-		return entry.Run(ops)
-	}
 	// The collection below has taken the stacks of dead goroutines away. A program that goes on
 	// would still have most of them.
-	entry.Run(1)
+	if !entry.Cold {
+		entry.Run(1)
+	}
 	sample := entry.Run(ops)
 	// Else a collection that this sample began would go on while others are measured.
 	runtime.GC()
