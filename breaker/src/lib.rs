@@ -94,6 +94,7 @@
 //! |---|---|---|---|
 //! | `sync` | yes | `.wait()` for the next transition | parking_lot |
 //! | `async` | yes | `run` for futures, on any executor | pin-project-lite |
+//! | `serde` | | breakers in configuration files | serde, humantime |
 //!
 //! # Memory ordering
 //!
@@ -110,6 +111,8 @@
 mod backoff;
 mod breaker;
 pub mod clock;
+#[cfg(feature = "serde")]
+mod config;
 mod core;
 #[cfg(all(feature = "sync", not(all(test, lockgate_loom))))]
 mod cores;
@@ -134,6 +137,8 @@ mod tests;
 
 pub use backoff::Backoff;
 pub use breaker::{Breaker, Builder, Snapshot};
+#[cfg(feature = "serde")]
+pub use config::{BackoffConfig, BreakerConfig, PolicyConfig, WindowConfig};
 pub use error::{BuildError, Error, RecvError, Rejected};
 pub use events::{Listener, Reason, Transition};
 pub use outcome::{Classify, DropPolicy, ErrIsFailure, Outcome, Recorded};

@@ -9,5 +9,7 @@ mod laws;
 mod model;
 mod registry;
 mod regressions;
+#[cfg(feature = "serde")]
+mod serde;
 mod subscription;
 mod support;
