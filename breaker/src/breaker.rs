@@ -2,10 +2,11 @@
 
 use crate::backoff::Backoff;
 use crate::clock::{Clock, Monotonic, Timestamp, nanos};
-use crate::core::{Config, Core, Ticket};
+use crate::core::{Config, Core};
 use crate::error::{BuildError, Error, Rejected};
 use crate::events::{Listener, Transition};
-use crate::outcome::{Classify, DropPolicy, ErrIsFailure, Outcome};
+use crate::inner::{Inner, Unwinding};
+use crate::outcome::{Classify, DropPolicy, ErrIsFailure};
 use crate::permit::{OwnedPermit, Permit};
 use crate::policy::{Policy, number};
 use crate::primitives::Arc;
@@ -19,41 +20,6 @@ use std::time::Duration;
 ///
 /// See the [crate's page](crate) for what it does and how to choose its numbers.
 pub struct Breaker<C: Clock = Monotonic>(Arc<Inner<C>>);
-
-/// What the clones share.
-pub(crate) struct Inner<C: Clock> {
-    pub(crate) core: Core,
-    clock: C,
-}
-
-impl<C: Clock> Inner<C> {
-    #[inline]
-    pub(crate) fn now(&self) -> u64 {
-        self.clock.now().as_nanos()
-    }
-
-    /// Whether it matters how long a call has taken when it is dropped.
-    pub(crate) fn asks_drops(&self) -> bool {
-        self.core.config.drop_policy == DropPolicy::Timed
-    }
-
-    /// For calls that cannot be dropped but by a panic.
-    #[inline]
-    pub(crate) fn admit_timed(&self) -> Result<Ticket, Rejected> {
-        let generation = self.core.admit(|| self.now())?;
-        let started = self.core.gauge.slower_than.map(|_| self.now());
-        Ok(Ticket { generation, started })
-    }
-
-    /// For permits, of which anything may become.
-    fn admit(&self) -> Result<Ticket, Rejected> {
-        let mut ticket = self.admit_timed()?;
-        if ticket.started.is_none() && self.asks_drops() {
-            ticket.started = Some(self.now());
-        }
-        Ok(ticket)
-    }
-}
 
 impl Breaker {
     /// A breaker with the defaults: five failures in a row open it.
@@ -131,7 +97,7 @@ impl<C: Clock> Breaker<C> {
         let result = work();
         let outcome = classifier.classify(&result);
         unwinding.ticket = None;
-        self.0.core.settle(ticket, outcome, || self.0.now());
+        self.0.settle(ticket, outcome);
         result.map_err(Error::Inner)
     }
 
@@ -268,21 +234,6 @@ impl<C: Clock> Breaker<C> {
         let (feed, ring) = subscription::ring(room as usize);
         let listener = self.on_transition(move |transition| feed.push(transition));
         Ok(Subscription::new(ring, listener))
-    }
-}
-
-/// A call that has not come back: dropped, it has panicked.
-struct Unwinding<'a, C: Clock> {
-    inner: &'a Inner<C>,
-    ticket: Option<Ticket>,
-}
-
-impl<C: Clock> Drop for Unwinding<'_, C> {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
-            self.inner.core.settle(ticket, Outcome::Failure, || self.inner.now());
-        }
     }
 }
 
@@ -464,7 +415,7 @@ impl<C: Clock> Builder<C> {
             drop_policy: self.drop_policy,
             call_deadline: nanos(self.call_deadline),
         };
-        Ok(Breaker(Arc::new(Inner { core: Core::new(gauge, config), clock: self.clock })))
+        Ok(Breaker(Arc::new(Inner::new(Core::new(gauge, config), self.clock))))
     }
 }
 

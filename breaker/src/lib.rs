@@ -95,6 +95,7 @@
 //! | `sync` | yes | `.wait()` for the next transition | parking_lot |
 //! | `async` | yes | `run` for futures, on any executor | pin-project-lite |
 //! | `serde` | | breakers in configuration files | serde, humantime |
+//! | `tracing` | | an event for each transition (`info`) and each rejection (`debug`) | tracing |
 //!
 //! # Memory ordering
 //!
@@ -119,6 +120,7 @@ mod cores;
 mod error;
 mod events;
 mod gauge;
+mod inner;
 mod outcome;
 #[cfg(feature = "sync")]
 mod parker;
@@ -130,6 +132,7 @@ mod registry;
 mod run;
 mod state;
 mod subscription;
+mod trace;
 mod window;
 
 #[cfg(test)]

@@ -11,5 +11,7 @@ mod registry;
 mod regressions;
 #[cfg(feature = "serde")]
 mod serde;
+#[cfg(feature = "tracing")]
+mod spans;
 mod subscription;
 mod support;

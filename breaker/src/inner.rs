@@ -1,0 +1,82 @@
+//! What the clones of a breaker share: the circuit, its clock, and what they tell of each call.
+
+use crate::clock::Clock;
+use crate::core::{Core, Ticket};
+use crate::error::Rejected;
+use crate::outcome::{DropPolicy, Outcome, Recorded};
+use crate::trace;
+
+pub(crate) struct Inner<C: Clock> {
+    pub(crate) core: Core,
+    clock: C,
+}
+
+impl<C: Clock> Inner<C> {
+    pub(crate) fn new(core: Core, clock: C) -> Self {
+        trace::listen(&core.hub);
+        Self { core, clock }
+    }
+
+    #[inline]
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.now().as_nanos()
+    }
+
+    /// Whether it matters how long a call has taken when it is dropped.
+    pub(crate) fn asks_drops(&self) -> bool {
+        self.core.config.drop_policy == DropPolicy::Timed
+    }
+
+    /// For calls that cannot be dropped but by a panic.
+    #[inline]
+    pub(crate) fn admit_timed(&self) -> Result<Ticket, Rejected> {
+        let generation = match self.core.admit(|| self.now()) {
+            Ok(generation) => generation,
+            Err(rejected) => return Err(self.rejected(rejected)),
+        };
+        let started = self.core.gauge.slower_than.map(|_| self.now());
+        Ok(Ticket { generation, started })
+    }
+
+    /// For permits, of which anything may become.
+    pub(crate) fn admit(&self) -> Result<Ticket, Rejected> {
+        let mut ticket = self.admit_timed()?;
+        if ticket.started.is_none() && self.asks_drops() {
+            ticket.started = Some(self.now());
+        }
+        Ok(ticket)
+    }
+
+    /// A call was not let through.
+    #[inline]
+    pub(crate) fn rejected(&self, rejected: Rejected) -> Rejected {
+        trace::rejected(&self.core.config.name, &rejected);
+        rejected
+    }
+
+    /// A call has ended.
+    #[inline]
+    pub(crate) fn settle(&self, ticket: Ticket, outcome: Outcome) -> Recorded {
+        self.core.settle(ticket, outcome, || self.now())
+    }
+
+    /// The result of a call will never be told: what held the ticket is being dropped.
+    pub(crate) fn dropped(&self, ticket: Ticket) -> Recorded {
+        self.core.dropped(ticket, || self.now())
+    }
+}
+
+/// A call that has not come back: dropped, it has panicked.
+pub(crate) struct Unwinding<'a, C: Clock> {
+    pub(crate) inner: &'a Inner<C>,
+    pub(crate) ticket: Option<Ticket>,
+}
+
+impl<C: Clock> Drop for Unwinding<'_, C> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            self.inner.settle(ticket, Outcome::Failure);
+        }
+    }
+}
