@@ -93,10 +93,10 @@ impl<C: Clock> Breaker<C> {
         work: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, Error<E>> {
         let ticket = self.0.admit_timed()?;
-        let mut unwinding = Unwinding { inner: &self.0, ticket: Some(ticket) };
+        let unwinding = Unwinding { inner: &self.0, ticket };
         let result = work();
         let outcome = classifier.classify(&result);
-        unwinding.ticket = None;
+        std::mem::forget(unwinding);
         self.0.settle(ticket, outcome);
         result.map_err(Error::Inner)
     }

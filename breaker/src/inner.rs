@@ -30,10 +30,8 @@ impl<C: Clock> Inner<C> {
     /// For calls that cannot be dropped but by a panic.
     #[inline]
     pub(crate) fn admit_timed(&self) -> Result<Ticket, Rejected> {
-        let generation = match self.core.admit(|| self.now()) {
-            Ok(generation) => generation,
-            Err(rejected) => return Err(self.rejected(rejected)),
-        };
+        let admitted = self.core.admit(|| self.now());
+        let generation = admitted.map_err(|rejected| self.rejected(rejected))?;
         let started = self.core.gauge.slower_than.map(|_| self.now());
         Ok(Ticket { generation, started })
     }
@@ -48,7 +46,9 @@ impl<C: Clock> Inner<C> {
     }
 
     /// A call was not let through.
-    #[inline]
+    // Where it does something, that is kept out of the way of calls that are.
+    #[cfg_attr(feature = "tracing", cold)]
+    #[cfg_attr(not(feature = "tracing"), inline)]
     pub(crate) fn rejected(&self, rejected: Rejected) -> Rejected {
         trace::rejected(&self.core.config.name, &rejected);
         rejected
@@ -66,17 +66,16 @@ impl<C: Clock> Inner<C> {
     }
 }
 
-/// A call that has not come back: dropped, it has panicked.
+/// A call that has not come back: dropped, it has panicked. It is forgotten when the call has come back, which is
+/// cheaper than to ask at the end whether it has.
 pub(crate) struct Unwinding<'a, C: Clock> {
     pub(crate) inner: &'a Inner<C>,
-    pub(crate) ticket: Option<Ticket>,
+    pub(crate) ticket: Ticket,
 }
 
 impl<C: Clock> Drop for Unwinding<'_, C> {
-    #[inline]
+    #[cold]
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
-            self.inner.settle(ticket, Outcome::Failure);
-        }
+        self.inner.settle(self.ticket, Outcome::Failure);
     }
 }
