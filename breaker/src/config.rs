@@ -251,7 +251,7 @@ impl Serialize for BreakerConfig {
 impl<'de> Deserialize<'de> for BreakerConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let config = Self::deserialize(deserializer)?;
-        config.builder("").build().map_err(de::Error::custom)?;
+        config.builder("").parts().map_err(de::Error::custom)?;
         Ok(config)
     }
 }

@@ -3,18 +3,27 @@
 use crate::clock::Clock;
 use crate::core::{Core, Ticket};
 use crate::error::Rejected;
+#[cfg(feature = "metrics")]
+use crate::metrics::Meters;
 use crate::outcome::{DropPolicy, Outcome, Recorded};
 use crate::trace;
 
 pub(crate) struct Inner<C: Clock> {
     pub(crate) core: Core,
     clock: C,
+    #[cfg(feature = "metrics")]
+    meters: Meters,
 }
 
 impl<C: Clock> Inner<C> {
     pub(crate) fn new(core: Core, clock: C) -> Self {
         trace::listen(&core.hub);
-        Self { core, clock }
+        Self {
+            #[cfg(feature = "metrics")]
+            meters: Meters::new(&core.config.name, &core.hub),
+            core,
+            clock,
+        }
     }
 
     #[inline]
@@ -47,22 +56,31 @@ impl<C: Clock> Inner<C> {
 
     /// A call was not let through.
     // Where it does something, that is kept out of the way of calls that are.
-    #[cfg_attr(feature = "tracing", cold)]
-    #[cfg_attr(not(feature = "tracing"), inline)]
+    #[cfg_attr(any(feature = "metrics", feature = "tracing"), cold)]
+    #[cfg_attr(not(any(feature = "metrics", feature = "tracing")), inline)]
     pub(crate) fn rejected(&self, rejected: Rejected) -> Rejected {
         trace::rejected(&self.core.config.name, &rejected);
+        #[cfg(feature = "metrics")]
+        self.meters.rejected(&rejected);
         rejected
     }
 
     /// A call has ended.
     #[inline]
     pub(crate) fn settle(&self, ticket: Ticket, outcome: Outcome) -> Recorded {
-        self.core.settle(ticket, outcome, || self.now())
+        let recorded = self.core.settle(ticket, outcome, || self.now());
+        #[cfg(feature = "metrics")]
+        self.meters.ended(outcome, recorded);
+        recorded
     }
 
     /// The result of a call will never be told: what held the ticket is being dropped.
     pub(crate) fn dropped(&self, ticket: Ticket) -> Recorded {
-        self.core.dropped(ticket, || self.now())
+        let recorded = self.core.dropped(ticket, || self.now());
+        // What is counted of it is never a success.
+        #[cfg(feature = "metrics")]
+        self.meters.ended(Outcome::Failure, recorded);
+        recorded
     }
 }
 

@@ -96,6 +96,7 @@
 //! | `async` | yes | `run` for futures, on any executor | pin-project-lite |
 //! | `serde` | | breakers in configuration files | serde, humantime |
 //! | `tracing` | | an event for each transition (`info`) and each rejection (`debug`) | tracing |
+//! | `metrics` | | counters of calls, rejections and transitions, and the state as a gauge | metrics |
 //!
 //! # Memory ordering
 //!
@@ -121,6 +122,8 @@ mod error;
 mod events;
 mod gauge;
 mod inner;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod outcome;
 #[cfg(feature = "sync")]
 mod parker;

@@ -6,6 +6,8 @@
 mod futures;
 mod go_parity;
 mod laws;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod model;
 mod registry;
 mod regressions;
