@@ -1,12 +1,13 @@
-//! The breaker, and what it is built from.
+//! The breaker.
 
 use crate::builder::Builder;
 use crate::clock::{Clock, Monotonic};
-use crate::core::{Core, Ticket};
+use crate::core::Core;
 use crate::error::{BuildError, Error, Rejected};
 use crate::events::{Listener, Transition};
 use crate::hint::{Hint, Hinted};
-use crate::outcome::{Classify, DropPolicy, ErrIsFailure, Outcome};
+use crate::inner::{Inner, Unwinding};
+use crate::outcome::{Classify, ErrIsFailure};
 use crate::permit::{OwnedPermit, Permit};
 use crate::policy::number;
 use crate::primitives::Arc;
@@ -20,41 +21,6 @@ use std::time::Duration;
 ///
 /// See the [crate's page](crate) for what it does and how to choose its numbers.
 pub struct Breaker<C: Clock = Monotonic>(Arc<Inner<C>>);
-
-/// What the clones share.
-pub(crate) struct Inner<C: Clock> {
-    pub(crate) core: Core,
-    clock: C,
-}
-
-impl<C: Clock> Inner<C> {
-    #[inline]
-    pub(crate) fn now(&self) -> u64 {
-        self.clock.now().as_nanos()
-    }
-
-    /// Whether it matters how long a call has taken when it is dropped.
-    pub(crate) fn asks_drops(&self) -> bool {
-        self.core.config.drop_policy == DropPolicy::Timed
-    }
-
-    /// For calls that cannot be dropped but by a panic.
-    #[inline]
-    pub(crate) fn admit_timed(&self) -> Result<Ticket, Rejected> {
-        let generation = self.core.admit(|| self.now())?;
-        let started = self.core.gauge.slower_than.map(|_| self.now());
-        Ok(Ticket { generation, started })
-    }
-
-    /// For permits, of which anything may become.
-    fn admit(&self) -> Result<Ticket, Rejected> {
-        let mut ticket = self.admit_timed()?;
-        if ticket.started.is_none() && self.asks_drops() {
-            ticket.started = Some(self.now());
-        }
-        Ok(ticket)
-    }
-}
 
 impl Breaker {
     /// A breaker with the defaults: five failures in a row open it.
@@ -74,7 +40,7 @@ impl Breaker {
 
 impl<C: Clock> Breaker<C> {
     pub(crate) fn from_parts(core: Core, clock: C) -> Self {
-        Self(Arc::new(Inner { core, clock }))
+        Self(Arc::new(Inner::new(core, clock)))
     }
 
     /// Makes a call, if the circuit lets it through. `Err` is a failure, and so is a panic, which goes on.
@@ -121,11 +87,11 @@ impl<C: Clock> Breaker<C> {
         work: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, Error<E>> {
         let ticket = self.0.admit_timed()?;
-        let mut unwinding = Unwinding { inner: &self.0, ticket: Some(ticket) };
+        let unwinding = Unwinding { inner: &self.0, ticket };
         let result = work();
         let outcome = classifier.classify(&result);
-        unwinding.ticket = None;
-        self.0.core.settle(ticket, outcome, || self.0.now());
+        std::mem::forget(unwinding);
+        self.0.settle(ticket, outcome);
         result.map_err(Error::Inner)
     }
 
@@ -285,21 +251,6 @@ impl<C: Clock> Breaker<C> {
         let (feed, ring) = subscription::ring(room as usize);
         let listener = self.on_transition(move |transition| feed.push(transition));
         Ok(Subscription::new(ring, listener))
-    }
-}
-
-/// A call that has not come back: dropped, it has panicked.
-struct Unwinding<'a, C: Clock> {
-    inner: &'a Inner<C>,
-    ticket: Option<Ticket>,
-}
-
-impl<C: Clock> Drop for Unwinding<'_, C> {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
-            self.inner.core.settle(ticket, Outcome::Failure, || self.inner.now());
-        }
     }
 }
 

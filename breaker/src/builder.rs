@@ -155,6 +155,12 @@ impl<C: Clock> Builder<C> {
     ///
     /// What was said is out of its range. The error names it and the range.
     pub fn build(self) -> Result<Breaker<C>, BuildError> {
+        let (core, clock) = self.parts()?;
+        Ok(Breaker::from_parts(core, clock))
+    }
+
+    /// What it would be made of: to know whether it can be, without one that anybody is told of.
+    pub(crate) fn parts(self) -> Result<(Core, C), BuildError> {
         let gauge = self.policy.gauge()?;
         self.open_for.check()?;
         number("the probes", self.probes, 1, MOST_PROBES.into())?;
@@ -183,7 +189,7 @@ impl<C: Clock> Builder<C> {
             call_deadline: nanos(self.call_deadline),
             remote_quorum: self.remote_quorum,
         };
-        Ok(Breaker::from_parts(Core::new(gauge, config), self.clock))
+        Ok((Core::new(gauge, config), self.clock))
     }
 }
 

@@ -32,6 +32,30 @@ pub enum Reason {
     ByHand,
 }
 
+impl Reason {
+    /// `tripped`, `told`, `open_time_over`, `recovered`, `probes_failed`, `lease_over`, `hinted`,
+    /// `by_hand`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tripped => "tripped",
+            Self::Told => "told",
+            Self::OpenTimeOver => "open_time_over",
+            Self::Recovered => "recovered",
+            Self::ProbesFailed => "probes_failed",
+            Self::LeaseOver => "lease_over",
+            Self::Hinted => "hinted",
+            Self::ByHand => "by_hand",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A change of a circuit's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

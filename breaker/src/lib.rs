@@ -113,6 +113,9 @@
 //! |---|---|---|---|
 //! | `sync` | yes | `.wait()` for the next transition | parking_lot |
 //! | `async` | yes | `run` for futures, on any executor | pin-project-lite |
+//! | `serde` | | breakers in configuration files | serde, humantime |
+//! | `tracing` | | an event for each transition (`info`) and each rejection (`debug`) | tracing |
+//! | `metrics` | | counters of calls, rejections and transitions, and the state as a gauge | metrics |
 //!
 //! # Memory ordering
 //!
@@ -130,6 +133,8 @@ mod backoff;
 mod breaker;
 mod builder;
 pub mod clock;
+#[cfg(feature = "serde")]
+mod config;
 mod core;
 #[cfg(all(feature = "sync", not(all(test, lockgate_loom))))]
 mod cores;
@@ -137,6 +142,9 @@ mod error;
 mod events;
 mod gauge;
 mod hint;
+mod inner;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod outcome;
 #[cfg(feature = "sync")]
 mod parker;
@@ -149,6 +157,7 @@ mod run;
 mod state;
 mod subscription;
 mod throttle;
+mod trace;
 mod window;
 
 #[cfg(test)]
@@ -157,6 +166,8 @@ mod tests;
 pub use backoff::Backoff;
 pub use breaker::{Breaker, Snapshot};
 pub use builder::Builder;
+#[cfg(feature = "serde")]
+pub use config::{BackoffConfig, BreakerConfig, PolicyConfig, WindowConfig};
 pub use error::{BuildError, Error, RecvError, Rejected};
 pub use events::{Listener, Reason, Transition};
 pub use hint::Hinted;

@@ -60,6 +60,8 @@ pub enum Recorded {
 
 /// What becomes of a call of which the result is never told: its permit or its future was dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum DropPolicy {
     /// A failure if it had taken as long as [`call_deadline`](crate::Builder::call_deadline) says, and

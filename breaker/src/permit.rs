@@ -1,8 +1,8 @@
 //! A call that was admitted, and whose result its holder will tell.
 
-use crate::breaker::Inner;
 use crate::clock::Clock;
 use crate::core::Ticket;
+use crate::inner::Inner;
 use crate::outcome::{Classify, ErrIsFailure, Outcome, Recorded};
 use crate::primitives::Arc;
 use std::fmt;
@@ -31,7 +31,7 @@ struct Held<H: Deref<Target = Inner<C>>, C: Clock> {
 impl<H: Deref<Target = Inner<C>>, C: Clock> Held<H, C> {
     fn tell(&mut self, outcome: Outcome) -> Recorded {
         let ticket = self.ticket.take().expect("a permit is used up once");
-        self.inner.core.settle(ticket, outcome, || self.inner.now())
+        self.inner.settle(ticket, outcome)
     }
 }
 
@@ -39,7 +39,7 @@ impl<H: Deref<Target = Inner<C>>, C: Clock> Drop for Held<H, C> {
     fn drop(&mut self) {
         // CANCEL: whatever became of the call, its place is not lost.
         if let Some(ticket) = self.ticket.take() {
-            self.inner.core.dropped(ticket, || self.inner.now());
+            self.inner.dropped(ticket);
         }
     }
 }

@@ -57,7 +57,7 @@ impl<K: Clone + Eq + Hash + fmt::Display, C: Clock + Clone> Registry<K, C> {
     ///
     /// `usual` builds no breaker.
     pub fn new(usual: Builder<C>) -> Result<Self, BuildError> {
-        usual.clone().build()?;
+        usual.clone().parts()?;
         let table = Mutex::new(Table { entries: HashMap::new(), sweep_at: FEW });
         Ok(Self { usual, special: HashMap::new(), idle: None, table })
     }
@@ -68,7 +68,7 @@ impl<K: Clone + Eq + Hash + fmt::Display, C: Clock + Clone> Registry<K, C> {
     ///
     /// `builder` builds no breaker.
     pub fn with(mut self, key: K, builder: Builder<C>) -> Result<Self, BuildError> {
-        builder.clone().build()?;
+        builder.clone().parts()?;
         self.special.insert(key, builder);
         Ok(self)
     }

@@ -1,9 +1,9 @@
 //! A future that runs through a breaker.
 
-use crate::breaker::Inner;
 use crate::clock::Clock;
 use crate::core::Ticket;
 use crate::error::Error;
+use crate::inner::Inner;
 use crate::outcome::{Classify, ErrIsFailure, Outcome};
 use crate::primitives::Arc;
 use std::fmt;
@@ -21,7 +21,7 @@ struct Admission<C: Clock> {
 impl<C: Clock> Admission<C> {
     fn settle(&mut self, outcome: Outcome) {
         if let Some(ticket) = self.ticket.take() {
-            self.inner.core.settle(ticket, outcome, || self.inner.now());
+            self.inner.settle(ticket, outcome);
         }
     }
 }
@@ -30,7 +30,7 @@ impl<C: Clock> Drop for Admission<C> {
     fn drop(&mut self) {
         // CANCEL: dropped between two polls, or by an unwinding one: settled either way.
         if let Some(ticket) = self.ticket.take() {
-            self.inner.core.dropped(ticket, || self.inner.now());
+            self.inner.dropped(ticket);
         }
     }
 }

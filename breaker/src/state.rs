@@ -31,7 +31,8 @@ pub enum State {
 }
 
 impl State {
-    const ALL: [Self; 6] = [
+    /// In the order of their numbers.
+    pub(crate) const ALL: [Self; 6] = [
         Self::Closed,
         Self::Open,
         Self::HalfOpen,

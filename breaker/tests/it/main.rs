@@ -7,9 +7,15 @@ mod futures;
 mod go_parity;
 mod hints;
 mod laws;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod model;
 mod registry;
 mod regressions;
+#[cfg(feature = "serde")]
+mod serde;
+#[cfg(feature = "tracing")]
+mod spans;
 mod subscription;
 mod support;
 mod throttle;

@@ -1,0 +1,99 @@
+//! What the clones of a breaker share: the circuit, its clock, and what they tell of each call.
+
+use crate::clock::Clock;
+use crate::core::{Core, Ticket};
+use crate::error::Rejected;
+#[cfg(feature = "metrics")]
+use crate::metrics::Meters;
+use crate::outcome::{DropPolicy, Outcome, Recorded};
+use crate::trace;
+
+pub(crate) struct Inner<C: Clock> {
+    pub(crate) core: Core,
+    clock: C,
+    #[cfg(feature = "metrics")]
+    meters: Meters,
+}
+
+impl<C: Clock> Inner<C> {
+    pub(crate) fn new(core: Core, clock: C) -> Self {
+        trace::listen(&core.hub);
+        Self {
+            #[cfg(feature = "metrics")]
+            meters: Meters::new(&core.config.name, &core.hub),
+            core,
+            clock,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.now().as_nanos()
+    }
+
+    /// Whether it matters how long a call has taken when it is dropped.
+    pub(crate) fn asks_drops(&self) -> bool {
+        self.core.config.drop_policy == DropPolicy::Timed
+    }
+
+    /// For calls that cannot be dropped but by a panic.
+    #[inline]
+    pub(crate) fn admit_timed(&self) -> Result<Ticket, Rejected> {
+        let admitted = self.core.admit(|| self.now());
+        let generation = admitted.map_err(|rejected| self.rejected(rejected))?;
+        let started = self.core.gauge.slower_than.map(|_| self.now());
+        Ok(Ticket { generation, started })
+    }
+
+    /// For permits, of which anything may become.
+    pub(crate) fn admit(&self) -> Result<Ticket, Rejected> {
+        let mut ticket = self.admit_timed()?;
+        if ticket.started.is_none() && self.asks_drops() {
+            ticket.started = Some(self.now());
+        }
+        Ok(ticket)
+    }
+
+    /// A call was not let through.
+    // Where it does something, that is kept out of the way of calls that are.
+    #[cfg_attr(any(feature = "metrics", feature = "tracing"), cold)]
+    #[cfg_attr(not(any(feature = "metrics", feature = "tracing")), inline)]
+    pub(crate) fn rejected(&self, rejected: Rejected) -> Rejected {
+        trace::rejected(&self.core.config.name, &rejected);
+        #[cfg(feature = "metrics")]
+        self.meters.rejected(&rejected);
+        rejected
+    }
+
+    /// A call has ended.
+    #[inline]
+    pub(crate) fn settle(&self, ticket: Ticket, outcome: Outcome) -> Recorded {
+        let recorded = self.core.settle(ticket, outcome, || self.now());
+        #[cfg(feature = "metrics")]
+        self.meters.ended(outcome, recorded);
+        recorded
+    }
+
+    /// The result of a call will never be told: what held the ticket is being dropped.
+    pub(crate) fn dropped(&self, ticket: Ticket) -> Recorded {
+        let recorded = self.core.dropped(ticket, || self.now());
+        // What is counted of it is never a success.
+        #[cfg(feature = "metrics")]
+        self.meters.ended(Outcome::Failure, recorded);
+        recorded
+    }
+}
+
+/// A call that has not come back: dropped, it has panicked. It is forgotten when the call has come back, which is
+/// cheaper than to ask at the end whether it has.
+pub(crate) struct Unwinding<'a, C: Clock> {
+    pub(crate) inner: &'a Inner<C>,
+    pub(crate) ticket: Ticket,
+}
+
+impl<C: Clock> Drop for Unwinding<'_, C> {
+    #[cold]
+    fn drop(&mut self) {
+        self.inner.settle(self.ticket, Outcome::Failure);
+    }
+}
