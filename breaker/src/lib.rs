@@ -94,6 +94,7 @@
 //! |---|---|---|---|
 //! | `sync` | yes | `.wait()` for the next transition | parking_lot |
 //! | `async` | yes | `run` for futures, on any executor | pin-project-lite |
+//! | `http` | | what responses mean, and `Retry-After` | http, httpdate |
 //! | `serde` | | breakers in configuration files | serde, humantime |
 //! | `tracing` | | an event for each transition (`info`) and each rejection (`debug`) | tracing |
 //! | `metrics` | | counters of calls, rejections and transitions, and the state as a gauge | metrics |
@@ -121,6 +122,8 @@ mod cores;
 mod error;
 mod events;
 mod gauge;
+#[cfg(feature = "http")]
+pub mod http;
 mod inner;
 #[cfg(feature = "metrics")]
 pub mod metrics;

@@ -5,6 +5,8 @@
 #[cfg(feature = "async")]
 mod futures;
 mod go_parity;
+#[cfg(feature = "http")]
+mod http;
 mod laws;
 #[cfg(feature = "metrics")]
 mod metrics;
