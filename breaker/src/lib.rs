@@ -94,6 +94,7 @@
 //! |---|---|---|---|
 //! | `sync` | yes | `.wait()` for the next transition | parking_lot |
 //! | `async` | yes | `run` for futures, on any executor | pin-project-lite |
+//! | `tower` | | layers: a breaker before a service, or one for each key | tower-layer, tower-service |
 //! | `http` | | what responses mean, and `Retry-After` | http, httpdate |
 //! | `serde` | | breakers in configuration files | serde, humantime |
 //! | `tracing` | | an event for each transition (`info`) and each rejection (`debug`) | tracing |
@@ -138,6 +139,8 @@ mod registry;
 mod run;
 mod state;
 mod subscription;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod trace;
 mod window;
 

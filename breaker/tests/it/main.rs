@@ -19,3 +19,5 @@ mod serde;
 mod spans;
 mod subscription;
 mod support;
+#[cfg(feature = "tower")]
+mod tower;
