@@ -146,6 +146,18 @@ impl<C: Clock> Breaker<C> {
         &self.0.core.config.name
     }
 
+    #[cfg(feature = "tower")]
+    pub(crate) const fn inner(&self) -> &Arc<Inner<C>> {
+        &self.0
+    }
+
+    /// What a call would be told that came now, if it were rejected.
+    #[cfg(feature = "tower")]
+    #[inline]
+    pub(crate) fn rejection(&self) -> Option<Rejected> {
+        self.0.core.rejection(|| self.0.now())
+    }
+
     /// Whether it is closed as it stands, without a look at the clock.
     pub(crate) fn is_closed(&self) -> bool {
         self.0.core.word().is_closed()

@@ -1,5 +1,8 @@
 //! The circuit as threads share it: one word that all calls read, and a lock that transitions take.
 
+#[cfg(feature = "tower")]
+mod rejection;
+
 use crate::backoff::Backoff;
 use crate::clock::{Timestamp, nanos};
 use crate::error::Rejected;

@@ -53,6 +53,18 @@ impl<E> Error<E> {
         }
     }
 
+    /// The rejection or the call's own error, in a box, to be told apart by `downcast_ref`. An error that was
+    /// boxed already is not boxed again.
+    pub fn into_boxed(self) -> Box<dyn StdError + Send + Sync>
+    where
+        E: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        match self {
+            Self::Rejected(rejected) => rejected.into(),
+            Self::Inner(error) => error.into(),
+        }
+    }
+
     /// Whether the call was not made.
     pub const fn is_rejected(&self) -> bool {
         matches!(self, Self::Rejected(_))

@@ -74,6 +74,14 @@ impl<C: Clock> Inner<C> {
         recorded
     }
 
+    /// Something was seen of the other side, though no call was made.
+    #[cfg(feature = "tower")]
+    pub(crate) fn witness(&self, outcome: Outcome) {
+        if let Ok(generation) = self.core.admit(|| self.now()) {
+            self.settle(Ticket { generation, started: None }, outcome);
+        }
+    }
+
     /// The result of a call will never be told: what held the ticket is being dropped.
     pub(crate) fn dropped(&self, ticket: Ticket) -> Recorded {
         let recorded = self.core.dropped(ticket, || self.now());

@@ -113,6 +113,8 @@
 //! |---|---|---|---|
 //! | `sync` | yes | `.wait()` for the next transition | parking_lot |
 //! | `async` | yes | `run` for futures, on any executor | pin-project-lite |
+//! | `tower` | | layers: a breaker before a service, or one for each key | tower-layer, tower-service |
+//! | `http` | | what responses mean, and `Retry-After` | http, httpdate |
 //! | `serde` | | breakers in configuration files | serde, humantime |
 //! | `tracing` | | an event for each transition (`info`) and each rejection (`debug`) | tracing |
 //! | `metrics` | | counters of calls, rejections and transitions, and the state as a gauge | metrics |
@@ -142,6 +144,8 @@ mod error;
 mod events;
 mod gauge;
 mod hint;
+#[cfg(feature = "http")]
+pub mod http;
 mod inner;
 #[cfg(feature = "metrics")]
 pub mod metrics;
@@ -157,6 +161,8 @@ mod run;
 mod state;
 mod subscription;
 mod throttle;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod trace;
 mod window;
 

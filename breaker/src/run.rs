@@ -60,6 +60,18 @@ impl<F, K, C: Clock> Run<F, K, C> {
         let admission = Admission { inner, ticket: None, over: false };
         Self { admission, classifier, future }
     }
+
+    /// One that has been admitted before it is polled.
+    #[cfg(feature = "tower")]
+    pub(crate) const fn admitted(
+        inner: Arc<Inner<C>>,
+        ticket: Ticket,
+        classifier: K,
+        future: F,
+    ) -> Self {
+        let admission = Admission { inner, ticket: Some(ticket), over: false };
+        Self { admission, classifier, future }
+    }
 }
 
 impl<F, K, C, T, E> Future for Run<F, K, C>

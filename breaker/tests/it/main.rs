@@ -6,6 +6,8 @@
 mod futures;
 mod go_parity;
 mod hints;
+#[cfg(feature = "http")]
+mod http;
 mod laws;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -19,3 +21,5 @@ mod spans;
 mod subscription;
 mod support;
 mod throttle;
+#[cfg(feature = "tower")]
+mod tower;

@@ -364,3 +364,30 @@ fn futures_are_counted_as_well() {
         assert_eq!(numbers.state("test"), "open");
     });
 }
+
+/// A service that is asked three times whether it is ready has rejected nothing yet.
+#[cfg(feature = "tower")]
+#[test]
+fn a_service_rejects_once_for_each_request() {
+    use futures::FutureExt;
+    use lockgate_breaker::tower::BreakerLayer;
+    use tower::{Layer, Service, service_fn};
+    let (numbers, _, breaker) = setup();
+    let inner = service_fn(|(): ()| std::future::ready(Ok::<_, ()>(())));
+    let mut service = BreakerLayer::new(breaker.clone()).layer(inner);
+    let mut poll = || {
+        let ready = std::future::poll_fn(|cx| service.poll_ready(cx)).now_or_never();
+        assert_eq!(ready, Some(Ok(())));
+    };
+    poll();
+    breaker.force_open();
+    for _ in 0..3 {
+        poll();
+    }
+    assert_eq!(numbers.of_metric(REJECTIONS), []);
+    assert!(service.call(()).now_or_never().unwrap().is_err());
+    assert_eq!(numbers.of_metric(REJECTIONS), [named("state=forced_open", 1)]);
+    assert!(service.call(()).now_or_never().unwrap().is_err());
+    assert_eq!(numbers.of_metric(REJECTIONS), [named("state=forced_open", 2)]);
+    assert_eq!(numbers.of_metric(CALLS), []);
+}
