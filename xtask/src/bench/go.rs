@@ -113,11 +113,10 @@ impl Toolchain {
                     return Ok(Some(Program { path, versions }));
                 }
             }
-            let package = library.rsplit('/').next().unwrap_or_default();
             eprintln!(
                 "{name}: no {library} is here that builds, so its stand-in runs, named `(own)`; \
-                 `go mod download {library}@latest` or Debian's golang-golang-x-{package}-dev \
-                 brings it"
+                 {} brings it",
+                source_of(&library)
             );
             versions.push((library, "absent".to_owned()));
         }
@@ -173,6 +172,16 @@ fn library(modfile: &str) -> Result<String> {
     Ok(names[0].to_owned())
 }
 
+/// Where whoever misses it gets it.
+fn source_of(library: &str) -> String {
+    let download = format!("`go mod download {library}@latest`");
+    match library.strip_prefix("golang.org/x/") {
+        Some(package) => format!("{download} or Debian's golang-golang-x-{package}-dev"),
+        // Debian may have a major version of it that is not the one.
+        None => download,
+    }
+}
+
 fn replacement(library: &str, copy: &Copy) -> String {
     format!("replace {library} => {:?}", copy.dir)
 }
@@ -212,9 +221,35 @@ mod tests {
         assert!(!wishes.is_empty());
         for wish in wishes {
             let text = fs::read_to_string(&wish).expect("a text");
-            assert!(library(&text).is_ok_and(|it| it.starts_with("golang.org/")), "{wish:?}");
+            // What `go mod download` can find begins with a host.
+            let host = |name: &str| name.split('/').next().is_some_and(|host| host.contains('.'));
+            assert!(library(&text).is_ok_and(|it| host(&it)), "{wish:?}");
             assert!(wish.with_file_name("go.mod").is_file(), "{wish:?}");
         }
+    }
+
+    #[test]
+    fn who_misses_a_library_is_told_where_it_is() {
+        assert_eq!(
+            source_of("golang.org/x/time"),
+            "`go mod download golang.org/x/time@latest` or Debian's golang-golang-x-time-dev"
+        );
+        let elsewhere = "example.com/gate/v2";
+        assert_eq!(source_of(elsewhere), "`go mod download example.com/gate/v2@latest`");
+    }
+
+    #[test]
+    fn a_major_version_is_a_folder() {
+        let dir = env::temp_dir().join(format!("lockgate-xtask-go-major-{}", std::process::id()));
+        let copy = dir.join("example.com/gate/v2@v2.4.0");
+        fs::create_dir_all(&copy).expect("temporary files can be written");
+        // Of the first one, whose name it is without the number.
+        fs::create_dir_all(dir.join("example.com/gate@v1.0.0")).expect("here too");
+        let toolchain =
+            Toolchain { version: "1.22".to_owned(), module_cache: dir.clone(), trees: Vec::new() };
+        let expected = Copy { version: "v2.4.0".to_owned(), dir: copy };
+        assert_eq!(toolchain.copies("example.com/gate/v2"), [expected]);
+        fs::remove_dir_all(dir).expect("temporary files can be removed");
     }
 
     #[test]
