@@ -296,8 +296,9 @@ mod humane {
     ) -> Result<Duration, D::Error> {
         let text = String::deserialize(deserializer)?;
         humantime::parse_duration(text.trim()).map_err(|error| {
-            let why = format_args!("`{text}` is not a duration such as \"1m 30s\": {error}");
-            de::Error::custom(why)
+            de::Error::custom(format_args!(
+                "`{text}` is not a duration such as \"1m 30s\": {error}"
+            ))
         })
     }
 
