@@ -101,15 +101,17 @@ fn p02_a_place_that_comes_after_the_cancel_starts_nothing() {
     on_runtimes(|| async {
         let group = Group::<(), _>::build(Text::new().limit(1).backlog(0)).unwrap();
         let (go, gate) = tokio::sync::oneshot::channel::<()>();
-        let ended = Counter::new();
-        let ends = ended.on_drop();
+        let (started, ended) = (Counter::new(), Counter::new());
+        let (starts, ends) = (started.clone(), ended.on_drop());
         group
             .spawn(|_| async move {
                 let _ends = ends;
+                starts.add();
                 let _ = gate.await;
                 Ok(())
             })
             .await;
+        until("it runs", || started.value() == 1).await;
         let dropped = Counter::new();
         let capture = dropped.on_drop();
         let mut spawn = group.spawn(move |_| async move {
