@@ -12,6 +12,8 @@ mod metrics;
 mod parker;
 mod primitives;
 mod state;
+#[cfg(test)]
+mod tests;
 #[cfg(feature = "sync")]
 pub mod thread;
 mod waiters;

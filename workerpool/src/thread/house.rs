@@ -50,6 +50,8 @@ pub(crate) struct House<'env, W> {
 }
 
 thread_local! {
+    // LOOM: its locals have no constant initialisers.
+    #[allow(clippy::missing_const_for_thread_local, reason = "the model cannot")]
     /// Whose worker this thread is, and how many jobs run inside each other.
     static INSIDE: Cell<Inside> = Cell::new(Inside { house: 0, depth: 0 });
 }

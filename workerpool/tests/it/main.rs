@@ -1,6 +1,6 @@
 //! Black box: what users see.
 #![cfg(feature = "sync")]
-#![allow(missing_docs, reason = "tests")]
+#![allow(clippy::disallowed_methods, reason = "tests sleep on purpose and measure time")]
 
 mod policies;
 mod shutdown;
