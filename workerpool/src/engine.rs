@@ -113,8 +113,9 @@ impl<J: Entry> Engine<J> {
         refused
     }
 
-    /// Accepts as many as there is room for, and leaves the others where they are.
-    pub(crate) fn push_batch(&self, items: &mut std::vec::IntoIter<Item<J>>) -> Push {
+    /// Accepts as many as there is room for, and says how many. `items` only clones what was made
+    /// before.
+    pub(crate) fn push_batch(&self, mut items: impl Iterator<Item = Item<J>>) -> (Push, usize) {
         let mut after: After<J> = After::default();
         let mut line = self.line.lock();
         let refused = if line.crew.is_closed() {
@@ -124,15 +125,17 @@ impl<J: Entry> Engine<J> {
         } else if !line.crew.has_worker() {
             Push::NoWorker
         } else {
+            let mut count = 0;
             while line.has_room(&mut after) {
                 let Some(item) = items.next() else { break };
                 line.enqueue(item);
+                count += 1;
             }
-            return Push::Accepted(self.leave(line, after));
+            return (Push::Accepted(self.leave(line, after)), count);
         };
         drop(line);
         after.finish();
-        refused
+        (refused, 0)
     }
 
     /// Accepts a job for which a place is reserved. The place is gone afterwards, but for
@@ -177,24 +180,6 @@ impl<J: Entry> Engine<J> {
         }
         line.enqueue(make());
         (Push::Accepted(self.leave(line, after)), evicted)
-    }
-
-    /// A place for one job, if there is room.
-    pub(crate) fn try_reserve(&self) -> Push {
-        let mut after: After<J> = After::default();
-        let mut line = self.line.lock();
-        let closed = line.crew.is_closed();
-        let room = !closed && line.has_room(&mut after);
-        if room {
-            line.crew.reserve();
-        }
-        drop(line);
-        after.finish();
-        match (closed, room) {
-            (true, _) => Push::Closed,
-            (_, true) => Push::Accepted(None),
-            (_, false) => Push::Full,
-        }
     }
 
     /// The wait for a place. Once it is ready with [`Grant::Place`], one is reserved.
@@ -388,6 +373,9 @@ impl<J: Entry> Engine<J> {
             };
             line.promise_places(&mut after.batch);
             line.tell(&mut after.batch);
+            if !matches!(next, Next::Job(_)) {
+                line.tell_stuck(&mut after.batch);
+            }
             return (next, self.leave(line, after));
         }
     }
@@ -413,15 +401,11 @@ impl<J: Entry> Engine<J> {
             line.vacate(seat);
             line.crew.leave();
             line.tell(&mut after.batch);
+            line.tell_stuck(&mut after.batch);
         }
         drop(line);
         after.finish();
         goes
-    }
-
-    /// Whether a worker that falls asleep now may be one that is to go after a while.
-    pub(crate) fn may_expire(&self) -> bool {
-        self.line.lock().crew.may_expire()
     }
 
     /// Whether a worker is to be started, up to the least number of them.
@@ -477,6 +461,7 @@ impl<J: Entry> Engine<J> {
         let mut after: After<J> = After::default();
         let mut out = Vec::new();
         let mut line = self.line.lock();
+        line.sweep_voids(&mut after);
         line.sweep(|item| leaves(&item.entry), &mut out);
         line.promise_places(&mut after.batch);
         line.tell(&mut after.batch);
@@ -491,10 +476,10 @@ impl<J: Entry> Engine<J> {
         let mut out = Vec::new();
         let mut line = self.line.lock();
         line.crew.close();
+        line.sweep_voids(&mut after);
         if now {
             line.sweep(|_| true, &mut out);
         }
-        line.sweep_voids(&mut after);
         line.promise_places(&mut after.batch);
         line.tell(&mut after.batch);
         (out, self.leave(line, after))
@@ -531,13 +516,35 @@ impl<J: Entry> Engine<J> {
         self.leave(line, after)
     }
 
-    /// See [`Crew::block`].
-    pub(crate) fn block(&self) -> bool {
-        self.line.lock().crew.block()
+    /// A worker is about to park until a job of this pool ends that another runs; `false` when all
+    /// others are parked so. Should they be so later, it is woken, and [`rises`](Self::rises).
+    pub(crate) fn block(&self, ticket: &mut Option<Ticket>, waker: &Waker) -> bool {
+        let waker = waker.clone();
+        let mut line = self.line.lock();
+        let parks = line.crew.block();
+        if parks {
+            *ticket = Some(line.stuck.push_back((), waker));
+        }
+        parks
     }
 
+    /// What a worker was parked for has ended, or it waits no longer.
     pub(crate) fn unblock(&self) {
-        self.line.lock().crew.unblock();
+        let mut line = self.line.lock();
+        line.crew.unblock();
+        line.told_stuck = false;
+    }
+
+    /// A worker parks no longer; `true` if it was told that it would wait for ever.
+    pub(crate) fn rises(&self, ticket: &mut Option<Ticket>) -> bool {
+        let Some(held) = ticket.take() else { return false };
+        let left = self.line.lock().stuck.leave(held);
+        matches!(left, Left::Settled(()))
+    }
+
+    /// Whether a worker that is parked was told that it would wait for ever.
+    pub(crate) fn is_told(&self, ticket: &Ticket) -> bool {
+        matches!(self.line.lock().stuck.progress(ticket, Waker::noop()), Progress::Settled)
     }
 
     /// A job was refused.

@@ -311,3 +311,33 @@ impl fmt::Display for ShutdownError {
 }
 
 impl StdError for ShutdownError {}
+
+/// Many jobs, of which not all were accepted.
+pub struct RejectedBatch<F, J> {
+    /// The handles of those that were.
+    pub accepted: Vec<J>,
+    /// The others, as they were given: all that come after those.
+    pub rejected: Vec<F>,
+    /// Why they were not accepted.
+    pub reason: Reason,
+}
+
+impl<F, J> fmt::Debug for RejectedBatch<F, J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RejectedBatch")
+            .field("accepted", &self.accepted.len())
+            .field("rejected", &self.rejected.len())
+            .field("reason", &self.reason)
+            .finish()
+    }
+}
+
+impl<F, J> fmt::Display for RejectedBatch<F, J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (rejected, accepted) = (self.rejected.len(), self.accepted.len());
+        let all = rejected + accepted;
+        write!(f, "{rejected} of {all} jobs rejected: {}", self.reason)
+    }
+}
+
+impl<F, J> StdError for RejectedBatch<F, J> {}

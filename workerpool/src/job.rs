@@ -17,6 +17,8 @@ use std::time::Instant;
 pub(crate) trait Claim: Send + Sync {
     /// Runs it, if nobody else did.
     fn run(&self) -> Ran;
+    /// The next who runs it is no worker of the pool.
+    fn note_outside(&self);
     fn is_void(&self) -> bool;
     /// Ends it without running it; `false` if it started before.
     fn refuse(&self, why: JobError) -> bool;
@@ -27,8 +29,12 @@ pub(crate) trait Promise<T>: Claim {
     /// The result, once; `waker` is kept until there is one.
     fn poll(&self, waker: &Waker) -> Option<Result<T, JobError>>;
     fn is_over(&self) -> bool;
+    /// Whether it has started, on a worker of the pool, and is not over.
+    fn runs_inside(&self) -> bool;
     /// Notes that a worker of the same pool parks until it is over; `false` if it is.
     fn note_parked(&self) -> bool;
+    /// Takes the note back; `false` if whoever ended the job has taken it.
+    fn take_note(&self) -> bool;
 }
 
 /// What is to be done when a job has ended.
@@ -59,6 +65,8 @@ struct State<F, T> {
     stage: Stage<F, T>,
     waker: Option<Waker>,
     parked: bool,
+    /// It was handed back, and is run by hand.
+    outside: bool,
 }
 
 enum Stage<F, T> {
@@ -75,7 +83,7 @@ where
     T: Send,
 {
     pub(crate) fn new(job: F, deadline: Option<Instant>, fails: fn(&T) -> bool) -> Arc<Self> {
-        let state = State { stage: Stage::Queued(job), waker: None, parked: false };
+        let state = State { stage: Stage::Queued(job), waker: None, parked: false, outside: false };
         Arc::new(Self { state: Mutex::new(state), deadline, fails })
     }
 
@@ -139,6 +147,10 @@ where
         }
     }
 
+    fn note_outside(&self) {
+        self.state.lock().outside = true;
+    }
+
     fn is_void(&self) -> bool {
         !matches!(self.state.lock().stage, Stage::Queued(_))
     }
@@ -183,6 +195,15 @@ where
 
     fn is_over(&self) -> bool {
         matches!(self.state.lock().stage, Stage::Over(_) | Stage::Gone)
+    }
+
+    fn runs_inside(&self) -> bool {
+        let state = self.state.lock();
+        matches!(state.stage, Stage::Running) && !state.outside
+    }
+
+    fn take_note(&self) -> bool {
+        mem::take(&mut self.state.lock().parked)
     }
 
     fn note_parked(&self) -> bool {

@@ -77,8 +77,4 @@ impl<J> Lanes<J> {
         }
         self.length = self.lanes.iter().map(VecDeque::len).sum();
     }
-
-    pub(crate) fn for_each(&self, show: impl FnMut(&J)) {
-        self.lanes.iter().flatten().for_each(show);
-    }
 }

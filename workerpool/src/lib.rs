@@ -19,8 +19,8 @@ pub mod thread;
 mod waiters;
 
 pub use error::{
-    BuildError, Closed, JobError, Panicked, Reason, Rejected, ResizeError, RunError, ShutdownError,
-    WaitError,
+    BuildError, Closed, JobError, Panicked, Reason, Rejected, RejectedBatch, ResizeError, RunError,
+    ShutdownError, WaitError,
 };
 pub use metrics::Metrics;
 #[cfg(feature = "sync")]

@@ -94,10 +94,6 @@ impl Crew {
         self.queued
     }
 
-    pub(crate) const fn reserved(&self) -> usize {
-        self.reserved
-    }
-
     /// Workers that have a job. One that is between two jobs counts too.
     pub(crate) const fn busy(&self) -> usize {
         self.live - self.idle - self.arriving
@@ -271,6 +267,11 @@ impl Crew {
             self.blocked += 1;
         }
         !last
+    }
+
+    /// Whether every worker that has a job is parked until another's ends.
+    pub(crate) const fn is_stuck(&self) -> bool {
+        self.blocked > 0 && self.blocked >= self.busy()
     }
 
     /// What a worker was parked for has ended, or it waits no longer.

@@ -1,17 +1,22 @@
 //! Pools of threads.
 
+mod batch;
 mod builder;
 mod handle;
 mod house;
+mod owner;
 mod pool;
 mod scope;
 mod slot;
+mod strand;
 mod submit;
 mod task;
 
 pub use builder::{Builder, Queue, Reject};
 pub use handle::Job;
-pub use pool::{Pool, Returned, Shutdown, WaitIdle};
+pub use owner::{Shutdown, WaitIdle};
+pub use pool::{Pool, Returned};
 pub use scope::{Scope, scope};
-pub use slot::{Reserve, Slot};
+pub use slot::{Reserve, Run, Slot};
+pub use strand::{Keyed, Subpool};
 pub use submit::Submitter;

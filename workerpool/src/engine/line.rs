@@ -35,6 +35,10 @@ pub(super) struct Line<J> {
     pub(super) quiet: Waiters<(), ()>,
     /// Those who wait until no worker is left.
     pub(super) ended: Waiters<(), ()>,
+    /// Workers that are parked until a job of this pool ends.
+    pub(super) stuck: Waiters<(), ()>,
+    /// One of them was told that it waits for ever, and has not risen yet.
+    pub(super) told_stuck: bool,
     pub(super) seats: Vec<Arc<Seat<J>>>,
     pub(super) strands: Strands<J>,
     /// What workers counted that are gone, and what has no worker.
@@ -75,6 +79,8 @@ impl<J: Entry> Line<J> {
             placers: Waiters::new(),
             quiet: Waiters::new(),
             ended: Waiters::new(),
+            stuck: Waiters::new(),
+            told_stuck: false,
             seats: Vec::new(),
             strands: Strands::new(),
             retired: Counts::default(),
@@ -345,6 +351,18 @@ impl<J: Entry> Line<J> {
                 return;
             }
             self.recount(true);
+        }
+    }
+
+    /// A worker has nothing to do any more. If all others are parked until a job ends that one of
+    /// them runs, the one that parked last is told.
+    #[inline]
+    pub(super) fn tell_stuck(&mut self, batch: &mut WakeBatch) {
+        if self.crew.is_stuck() && !self.told_stuck {
+            if let Some(waker) = self.stuck.settle_back(()) {
+                self.told_stuck = true;
+                batch.push(waker);
+            }
         }
     }
 

@@ -110,10 +110,6 @@ impl<J> Strands<J> {
         self.aside = self.strands.iter().map(|strand| strand.aside.len()).sum();
     }
 
-    pub(super) fn aside(&self) -> usize {
-        self.aside
-    }
-
     fn strand(&mut self, id: StrandId) -> &mut Strand<J> {
         &mut self.strands[id.0.get() as usize - 1]
     }

@@ -1,6 +1,7 @@
 //! What a pool is made of.
 
-use super::house::{Hooks, House, Starter};
+use super::house::{Hooks, House, Starter, Work};
+use super::owner::Owner;
 use super::pool::Pool;
 use super::task::Task;
 use crate::error::{BuildError, Panicked};
@@ -168,15 +169,21 @@ impl Builder {
     ///
     /// [`BuildError`] names the knob and what it accepts; or says that the system refused a thread.
     pub fn build(self) -> Result<Pool<'static>, BuildError> {
+        let (starter, handles) = self.starter::<Task<'static>>();
+        Ok(Pool::of(Owner::start(self.house((), starter)?, handles)?))
+    }
+
+    /// Starts threads that own what they use, and keeps their handles.
+    pub(super) fn starter<W: Work + 'static>(&self) -> (Starter<'static, W>, Arc<Handles>) {
         let (name, stack_size) = (self.thread_name(), self.stack_size);
         let handles = Arc::new(Handles::default());
         let kept = Arc::clone(&handles);
-        let starter: Starter<'static, Task<'static>> = Box::new(move |house, index| {
+        let starter: Starter<'static, W> = Box::new(move |house, index| {
             let handle = named(&name, index, stack_size).spawn(move || house.serve())?;
             kept.keep(handle);
             Ok(())
         });
-        Pool::start(self.house(starter)?, handles)
+        (starter, handles)
     }
 
     pub(super) fn thread_name(&self) -> String {
@@ -187,10 +194,12 @@ impl Builder {
         self.stack_size
     }
 
-    pub(super) fn house<'env>(
+    /// The pool without its first workers.
+    pub(super) fn house<'env, W: Work>(
         self,
-        starter: Starter<'env, Task<'env>>,
-    ) -> Result<House<'env, Task<'env>>, BuildError> {
+        context: W::Context,
+        starter: Starter<'env, W>,
+    ) -> Result<House<'env, W>, BuildError> {
         let cores = || thread::available_parallelism().map_or(1, NonZero::get);
         let threads = self.threads.unwrap_or_else(|| cores().into());
         if !threads.is_valid() {
@@ -206,7 +215,7 @@ impl Builder {
         };
         let crew = Crew::new(threads.min, threads.max, bound);
         let keep_alive = (threads.min < threads.max).then_some(self.keep_alive);
-        Ok(House::new(crew, self.lanes, keep_alive, self.hooks, starter))
+        Ok(House::new(crew, self.lanes, keep_alive, self.hooks, context, starter))
     }
 }
 

@@ -96,16 +96,37 @@ impl<T> Job<'_, T> {
 
     #[cold]
     fn wait_inside(self) -> Result<T, JobError> {
-        if !self.run_here() && !self.promise.is_over() {
-            if self.house.engine.block() {
-                if !self.promise.note_parked() {
-                    self.house.engine.unblock();
-                }
-            } else if !self.promise.is_over() {
-                return Err(JobError::WouldDeadlock);
+        self.run_here();
+        let mut ticket = None;
+        let engine = &self.house.engine;
+        let found = drive(None, |waker| {
+            if let Some(result) = self.promise.poll(waker) {
+                return Step::Ready(result);
             }
+            let told = match &ticket {
+                Some(ticket) => engine.is_told(ticket),
+                // What has not started, or runs by hand, needs none of the workers that park.
+                None if !self.promise.runs_inside() => false,
+                None => match engine.block(&mut ticket, waker) {
+                    true => {
+                        if !self.promise.note_parked() {
+                            engine.unblock();
+                        }
+                        false
+                    }
+                    false => true,
+                },
+            };
+            match (told, self.promise.poll(waker)) {
+                (_, Some(result)) => Step::Ready(result),
+                (true, None) => Step::Ready(Err(JobError::WouldDeadlock)),
+                (false, None) => Step::Queued { spin: true },
+            }
+        });
+        if engine.rises(&mut ticket) && self.promise.take_note() {
+            engine.unblock();
         }
-        match self.drive(None) {
+        match found {
             Some(result) => result,
             None => unreachable!("there is no deadline"),
         }

@@ -16,8 +16,11 @@ use std::time::Duration;
 
 /// What workers are made to do.
 pub(crate) trait Work: Entry + Send {
+    /// What all of them need.
+    type Context: Send + Sync;
+
     /// Runs it, whatever it does.
-    fn run(self, hooks: &Hooks) -> Ran;
+    fn run(self, hooks: &Hooks, context: &Self::Context) -> Ran;
     /// Ends it without running it.
     fn refuse(self, why: JobError);
 }
@@ -40,9 +43,10 @@ pub(crate) struct Hooks {
 }
 
 /// A pool, as its workers and its submitters share it.
-pub(crate) struct House<'env, W> {
+pub(crate) struct House<'env, W: Work> {
     pub(crate) engine: Engine<W>,
     pub(crate) hooks: Hooks,
+    pub(crate) context: W::Context,
     /// `None`: no worker ever goes for want of work.
     keep_alive: Option<Duration>,
     starter: Starter<'env, W>,
@@ -69,10 +73,11 @@ impl<'env, W: Work> House<'env, W> {
         lanes: usize,
         keep_alive: Option<Duration>,
         hooks: Hooks,
+        context: W::Context,
         starter: Starter<'env, W>,
     ) -> Self {
         let engine = Engine::new(crew, lanes);
-        Self { engine, hooks, keep_alive, starter, started: AtomicUsize::new(0) }
+        Self { engine, hooks, context, keep_alive, starter, started: AtomicUsize::new(0) }
     }
 
     /// Starts workers up to the least number of them.
@@ -179,7 +184,7 @@ impl<'env, W: Work> House<'env, W> {
                 None => break,
             };
             let Item { entry, strand, .. } = item;
-            let outcome = self.finish(entry.run(&self.hooks));
+            let outcome = self.finish(entry.run(&self.hooks, &self.context));
             done = Some(Done { outcome, strand });
         }
         call(self.hooks.on_stop.as_ref());
@@ -238,12 +243,12 @@ impl<'env, W: Work> House<'env, W> {
         ran.outcome
     }
 
-    fn address(self: &Arc<Self>) -> usize {
-        Arc::as_ptr(self).addr()
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 
     /// Whether the calling thread is a worker of this very pool.
-    pub(crate) fn is_inside(self: &Arc<Self>) -> bool {
+    pub(crate) fn is_inside(&self) -> bool {
         INSIDE.try_with(|inside| inside.get().house == self.address()).unwrap_or(false)
     }
 
@@ -280,7 +285,7 @@ fn call(hook: Option<&Hook>) {
     }
 }
 
-impl<W> fmt::Debug for House<'_, W> {
+impl<W: Work> fmt::Debug for House<'_, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("House").finish_non_exhaustive()
     }

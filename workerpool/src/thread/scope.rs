@@ -2,6 +2,7 @@
 
 use super::builder::{Builder, Handles, named};
 use super::house::Starter;
+use super::owner::Owner;
 use super::pool::Pool;
 use super::task::Task;
 use crate::error::BuildError;
@@ -64,7 +65,8 @@ pub fn scope<'env, R>(
             Ok(())
         });
         // The pool of the scope has no handles of its own.
-        let pool = Pool::start(builder.house(starter)?, Arc::new(Handles::default()))?;
+        let pool =
+            Pool::of(Owner::start(builder.house((), starter)?, Arc::new(Handles::default()))?);
         let scope = Scope { pool, env: PhantomData };
         let ran = catch_unwind(AssertUnwindSafe(|| body(&scope)));
         // Waits for the last worker, as any pool that is dropped.

@@ -173,12 +173,24 @@ impl<'p, 'env> Submitter<'p, 'env> {
         T: Send + 'env,
         F: FnOnce() -> T + Send + 'env,
     {
-        let make = || self.item(Task::Job(Arc::clone(&cell) as _));
+        match self.submit_cell(&cell) {
+            Ok(()) => Ok(self.handle(cell)),
+            Err(reason) => Err(self.refused(&cell, reason)),
+        }
+    }
+
+    /// Does with a job for which there is no room what the pool says.
+    pub(super) fn submit_cell<T, F>(&self, cell: &Arc<Cell<F, T>>) -> Result<(), Reason>
+    where
+        T: Send + 'env,
+        F: FnOnce() -> T + Send + 'env,
+    {
+        let make = || self.item(Task::Job(Arc::clone(cell) as _));
         let run = || {
             let outcome = self.house.finish(cell.run());
             self.house.engine.note_outside(outcome);
         };
-        let placed = match self.overflow(make) {
+        match self.overflow(make) {
             Overflow::Placed => Ok(()),
             Overflow::Refused(reason) => Err(reason),
             Overflow::Drop => {
@@ -191,10 +203,6 @@ impl<'p, 'env> Submitter<'p, 'env> {
                 Ok(())
             }
             Overflow::Nest => self.house.nest(run).ok_or(Reason::TooDeep),
-        };
-        match placed {
-            Ok(()) => Ok(self.handle(cell)),
-            Err(reason) => Err(self.refused(&cell, reason)),
         }
     }
 
@@ -210,7 +218,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
         });
         let mut run = || {
             if let Some(job) = job.take() {
-                let ran = Task::Plain(job).run(&self.house.hooks);
+                let ran = Task::Plain(job).run(&self.house.hooks, &());
                 self.house.engine.note_outside(self.house.finish(ran));
             }
         };

@@ -26,8 +26,10 @@ impl Entry for Task<'_> {
 }
 
 impl Work for Task<'_> {
+    type Context = ();
+
     #[inline]
-    fn run(self, hooks: &Hooks) -> Ran {
+    fn run(self, hooks: &Hooks, (): &()) -> Ran {
         match self {
             Self::Plain(job) => match catch_unwind(AssertUnwindSafe(job)) {
                 Ok(()) => Ran::of(Outcome::Completed),

@@ -6,3 +6,4 @@ mod policies;
 mod shutdown;
 mod support;
 mod threads;
+mod turns;
