@@ -8,9 +8,11 @@
 //!
 //! Locks are taken in one order: the line, then a deck.
 
+mod control;
 mod deck;
 mod line;
 mod strands;
+mod waits;
 
 pub(crate) use deck::{Outcome, Seat};
 pub(crate) use line::Grant;
@@ -18,10 +20,9 @@ use line::{After, Line};
 pub(crate) use strands::StrandId;
 
 use crate::error::drop_payload;
-use crate::metrics::Metrics;
 use crate::primitives::{Arc, Mutex, MutexGuard};
 use crate::state::{Crew, Summon};
-use crate::waiters::{Left, Progress, Ticket, Waiters, WakePanic};
+use crate::waiters::{Left, Progress, Ticket, WakePanic};
 use std::task::Waker;
 
 /// What a queue holds.
@@ -182,122 +183,6 @@ impl<J: Entry> Engine<J> {
         (Push::Accepted(self.leave(line, after)), evicted)
     }
 
-    /// The wait for a place. Once it is ready with [`Grant::Place`], one is reserved.
-    pub(crate) fn poll_place(&self, ticket: &mut Option<Ticket>, waker: &Waker) -> Wait<Grant> {
-        let ask = |line: &mut Line<J>, after: &mut After<J>| {
-            if line.crew.is_closed() {
-                return Some(Grant::Closed);
-            }
-            let room = line.has_room(after);
-            if room {
-                line.crew.reserve();
-            }
-            room.then_some(Grant::Place)
-        };
-        let queued = |line: &mut Line<J>, after: &mut After<J>| {
-            line.recount(false);
-            line.promise_places(&mut after.batch);
-        };
-        self.poll(ticket, waker, |line| &mut line.placers, ask, queued)
-    }
-
-    /// Ends a wait for a place. One that was promised in the meantime goes to the next.
-    pub(crate) fn leave_place(&self, ticket: Ticket) {
-        let mut line = self.line.lock();
-        match line.placers.leave(ticket) {
-            Left::Queued(waker) => {
-                drop(line);
-                drop(waker);
-            }
-            Left::Settled(Grant::Place) => self.unreserve_locked(line),
-            Left::Settled(Grant::Closed) => {}
-        }
-    }
-
-    /// Gives a place back that was reserved.
-    pub(crate) fn unreserve(&self) {
-        self.unreserve_locked(self.line.lock());
-    }
-
-    fn unreserve_locked(&self, mut line: Guard<'_, J>) {
-        let mut after: After<J> = After::default();
-        line.crew.unreserve();
-        line.promise_places(&mut after.batch);
-        drop(line);
-        after.finish();
-    }
-
-    /// The wait for the moment when nothing that was accepted waits or runs.
-    pub(crate) fn poll_quiet(&self, ticket: &mut Option<Ticket>, waker: &Waker) -> Wait<()> {
-        let ask = |line: &mut Line<J>, after: &mut After<J>| {
-            line.sweep_voids(after);
-            line.crew.is_quiet().then_some(())
-        };
-        self.poll(ticket, waker, |line| &mut line.quiet, ask, |_, _| {})
-    }
-
-    /// Ends a wait for quiet.
-    pub(crate) fn leave_quiet(&self, ticket: Ticket) {
-        let left = self.line.lock().quiet.leave(ticket);
-        drop(left); // a waker perhaps, and the lock is left
-    }
-
-    /// The wait for the moment when the pool is closed and no worker is left.
-    pub(crate) fn poll_ended(&self, ticket: &mut Option<Ticket>, waker: &Waker) -> Wait<()> {
-        let ask = |line: &mut Line<J>, _: &mut After<J>| line.crew.is_over().then_some(());
-        self.poll(ticket, waker, |line| &mut line.ended, ask, |_, _| {})
-    }
-
-    /// Ends a wait for the end.
-    pub(crate) fn leave_ended(&self, ticket: Ticket) {
-        let left = self.line.lock().ended.leave(ticket);
-        drop(left); // likewise
-    }
-
-    /// One poll of a wait: ready if `ask` says so, or if somebody settled it since.
-    fn poll<O: Copy>(
-        &self,
-        ticket: &mut Option<Ticket>,
-        waker: &Waker,
-        queue: impl Fn(&mut Line<J>) -> &mut Waiters<(), O>,
-        ask: impl Fn(&mut Line<J>, &mut After<J>) -> Option<O>,
-        queued: impl Fn(&mut Line<J>, &mut After<J>),
-    ) -> Wait<O> {
-        let mut after: After<J> = After::default();
-        // Cloned and dropped outside the lock, where it is of use inside.
-        let mut spare: Option<Waker> = None;
-        let found = loop {
-            let mut line = self.line.lock();
-            if let Some(held) = ticket.as_ref() {
-                match queue(&mut line).progress(held, waker) {
-                    Progress::Settled => match queue(&mut line).leave_settled(ticket) {
-                        Some(outcome) => break Wait::Ready(outcome),
-                        None => unreachable!("it is settled"),
-                    },
-                    Progress::Queued => break Wait::Queued,
-                    Progress::StaleWaker => {
-                        if let Some(fresh) = spare.take() {
-                            let stale = queue(&mut line).replace_waker(held, fresh);
-                            drop(line);
-                            drop(stale);
-                            break Wait::Queued;
-                        }
-                    }
-                }
-            } else if let Some(outcome) = ask(&mut line, &mut after) {
-                break Wait::Ready(outcome);
-            } else if let Some(waker) = spare.take() {
-                *ticket = Some(queue(&mut line).push_back((), waker));
-                queued(&mut line, &mut after);
-                break Wait::Queued;
-            }
-            drop(line);
-            spare = Some(waker.clone());
-        };
-        after.finish();
-        found
-    }
-
     /// A worker that was started takes its seat.
     pub(crate) fn arrive(&self) -> Arc<Seat<J>> {
         let seat = Arc::new(Seat::new());
@@ -434,175 +319,6 @@ impl<J: Entry> Engine<J> {
         // Not another start, which would fail likewise.
         let start = if line.crew.idle() > 0 { self.leave(line, after) } else { None };
         debug_assert!(start.is_none(), "an idle worker is called before one is started");
-    }
-
-    /// A job that waits has become void. Its place is free when its turn comes, or when somebody
-    /// needs it. With an outcome it was run elsewhere.
-    pub(crate) fn withdraw(&self, ran: Option<Outcome>) {
-        let mut after: After<J> = After::default();
-        let mut line = self.line.lock();
-        if let Some(outcome) = ran {
-            line.retired.note(outcome);
-            line.ran_elsewhere += 1;
-        }
-        line.voids += 1;
-        let many = line.voids > 32 && line.voids > line.crew.queued() / 2;
-        if many || !line.placers.is_empty() || !line.quiet.is_empty() || line.crew.is_closed() {
-            line.sweep_voids(&mut after);
-            line.promise_places(&mut after.batch);
-            line.tell(&mut after.batch);
-        }
-        drop(line);
-        after.finish();
-    }
-
-    /// Takes out what nobody has started and `leaves` says.
-    pub(crate) fn sweep(&self, leaves: impl Fn(&J) -> bool) -> Vec<Item<J>> {
-        let mut after: After<J> = After::default();
-        let mut out = Vec::new();
-        let mut line = self.line.lock();
-        line.sweep_voids(&mut after);
-        line.sweep(|item| leaves(&item.entry), &mut out);
-        line.promise_places(&mut after.batch);
-        line.tell(&mut after.batch);
-        drop(line);
-        after.finish();
-        out
-    }
-
-    /// Takes no more jobs; with `now`, gives back those that wait.
-    pub(crate) fn close(&self, now: bool) -> (Vec<Item<J>>, Option<Start>) {
-        let mut after: After<J> = After::default();
-        let mut out = Vec::new();
-        let mut line = self.line.lock();
-        line.crew.close();
-        line.sweep_voids(&mut after);
-        if now {
-            line.sweep(|_| true, &mut out);
-        }
-        line.promise_places(&mut after.batch);
-        line.tell(&mut after.batch);
-        (out, self.leave(line, after))
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.line.lock().crew.is_closed()
-    }
-
-    /// `false` if the pool is closed.
-    pub(crate) fn pause(&self) -> bool {
-        let mut line = self.line.lock();
-        // What is in a deck comes back when its worker comes.
-        line.recount(true);
-        line.crew.pause()
-    }
-
-    pub(crate) fn resume(&self) -> Option<Start> {
-        let mut after: After<J> = After::default();
-        let mut line = self.line.lock();
-        line.crew.resume();
-        line.promise_places(&mut after.batch);
-        self.leave(line, after)
-    }
-
-    /// Idle workers look whether they are to go; the others when they come.
-    pub(crate) fn resize(&self, min: usize, max: usize) -> Option<Start> {
-        let mut after: After<J> = After::default();
-        let mut line = self.line.lock();
-        line.crew.resize(min, max);
-        line.call_all(&mut after.batch);
-        line.recount(true);
-        line.promise_places(&mut after.batch);
-        self.leave(line, after)
-    }
-
-    /// A worker is about to park until a job of this pool ends that another runs; `false` when all
-    /// others are parked so. Should they be so later, it is woken, and [`rises`](Self::rises).
-    pub(crate) fn block(&self, ticket: &mut Option<Ticket>, waker: &Waker) -> bool {
-        let waker = waker.clone();
-        let mut line = self.line.lock();
-        let parks = line.crew.block();
-        if parks {
-            *ticket = Some(line.stuck.push_back((), waker));
-        }
-        parks
-    }
-
-    /// What a worker was parked for has ended, or it waits no longer.
-    pub(crate) fn unblock(&self) {
-        let mut line = self.line.lock();
-        line.crew.unblock();
-        line.told_stuck = false;
-    }
-
-    /// A worker parks no longer; `true` if it was told that it would wait for ever.
-    pub(crate) fn rises(&self, ticket: &mut Option<Ticket>) -> bool {
-        let Some(held) = ticket.take() else { return false };
-        let left = self.line.lock().stuck.leave(held);
-        matches!(left, Left::Settled(()))
-    }
-
-    /// Whether a worker that is parked was told that it would wait for ever.
-    pub(crate) fn is_told(&self, ticket: &Ticket) -> bool {
-        matches!(self.line.lock().stuck.progress(ticket, Waker::noop()), Progress::Settled)
-    }
-
-    /// A job was refused.
-    pub(crate) fn note_rejected(&self) {
-        self.line.lock().rejected += 1;
-    }
-
-    /// A job was run by whoever submitted it, and never waited.
-    pub(crate) fn note_outside(&self, outcome: Outcome) {
-        let mut line = self.line.lock();
-        line.submitted += 1;
-        line.retired.note(outcome);
-    }
-
-    pub(crate) fn open_strand(&self, cap: usize) -> StrandId {
-        self.line.lock().strands.open(cap)
-    }
-
-    pub(crate) fn close_strand(&self, id: StrandId) {
-        self.line.lock().strands.close(id);
-    }
-
-    /// Jobs of a strand that were accepted and are not over.
-    pub(crate) fn pending(&self, id: StrandId) -> usize {
-        self.line.lock().strands.pending(id)
-    }
-
-    pub(crate) fn lanes(&self) -> usize {
-        self.line.lock().lanes.count()
-    }
-
-    pub(crate) fn limits(&self) -> (usize, usize) {
-        let line = self.line.lock();
-        (line.crew.min(), line.crew.max())
-    }
-
-    pub(crate) fn metrics(&self) -> Metrics {
-        let mut line = self.line.lock();
-        line.recount(false);
-        let mut counts = line.retired;
-        for seat in &line.seats {
-            counts.add(&seat.deck.lock().counts);
-        }
-        Metrics {
-            workers: line.crew.live(),
-            running: line.crew.busy(),
-            idle: line.crew.idle(),
-            queued: line.crew.queued(),
-            lanes: (0..line.lanes.count()).map(|lane| line.lanes.len_of(lane)).collect(),
-            waiting: line.placers.len(),
-            submitted: line.submitted,
-            completed: counts.completed,
-            failed: counts.failed,
-            panicked: counts.panicked,
-            aborted: counts.void.saturating_sub(line.ran_elsewhere),
-            expired: counts.expired,
-            rejected: line.rejected,
-        }
     }
 
     /// Leaves the lock, having called whom the jobs need.

@@ -3,14 +3,14 @@
 mod batch;
 mod builder;
 mod handle;
-mod house;
+pub(crate) mod house;
 mod owner;
 mod pool;
 mod scope;
 mod slot;
 mod strand;
-mod submit;
-mod task;
+pub(crate) mod submit;
+pub(crate) mod task;
 
 pub use builder::{Builder, Queue, Reject};
 pub use handle::Job;

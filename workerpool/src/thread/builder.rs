@@ -176,7 +176,7 @@ impl Builder {
     /// Starts threads that own what they use, and keeps their handles.
     pub(super) fn starter<W: Work + 'static>(&self) -> (Starter<'static, W>, Arc<Handles>) {
         let (name, stack_size) = (self.thread_name(), self.stack_size);
-        let handles = Arc::new(Handles::default());
+        let handles = Arc::new(Handles::new());
         let kept = Arc::clone(&handles);
         let starter: Starter<'static, W> = Box::new(move |house, index| {
             let handle = named(&name, index, stack_size).spawn(move || house.serve())?;
@@ -220,10 +220,14 @@ impl Builder {
 }
 
 /// The threads that were started, to be joined.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Handles(Mutex<Vec<thread::JoinHandle<()>>>);
 
 impl Handles {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
     fn keep(&self, handle: thread::JoinHandle<()>) {
         let mut handles = self.0.lock();
         // Those that went since would pile up in a pool that grows and shrinks.

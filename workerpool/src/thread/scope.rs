@@ -65,8 +65,7 @@ pub fn scope<'env, R>(
             Ok(())
         });
         // The pool of the scope has no handles of its own.
-        let pool =
-            Pool::of(Owner::start(builder.house((), starter)?, Arc::new(Handles::default()))?);
+        let pool = Pool::of(Owner::start(builder.house((), starter)?, Arc::new(Handles::new()))?);
         let scope = Scope { pool, env: PhantomData };
         let ran = catch_unwind(AssertUnwindSafe(|| body(&scope)));
         // Waits for the last worker, as any pool that is dropped.

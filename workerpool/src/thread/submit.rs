@@ -25,7 +25,7 @@ pub struct Submitter<'p, 'env> {
 }
 
 impl<'p, 'env> Submitter<'p, 'env> {
-    pub(super) const fn new(house: &'p Arc<House<'env, Task<'env>>>) -> Self {
+    pub(crate) const fn new(house: &'p Arc<House<'env, Task<'env>>>) -> Self {
         Self { house, lane: 0, strand: None, deadline: None }
     }
 
