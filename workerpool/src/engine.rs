@@ -56,7 +56,8 @@ pub(crate) enum Push {
     /// There is no room, or others wait for it.
     Full,
     Closed,
-    /// There is no worker, and no thread that the system has granted.
+    /// There is no worker, and no thread that the system has granted. A place is reserved, so that
+    /// one who comes for it does not go before there is a job.
     NoWorker,
 }
 
@@ -104,6 +105,7 @@ impl<J: Entry> Engine<J> {
         } else if !line.has_room(&mut after) {
             Push::Full
         } else if !line.crew.has_worker() {
+            line.crew.reserve();
             Push::NoWorker
         } else {
             line.enqueue(make());
@@ -124,6 +126,7 @@ impl<J: Entry> Engine<J> {
         } else if !line.has_room(&mut after) {
             Push::Full
         } else if !line.crew.has_worker() {
+            line.crew.reserve();
             Push::NoWorker
         } else {
             let mut count = 0;
@@ -146,12 +149,15 @@ impl<J: Entry> Engine<J> {
         if !line.crew.is_closed() && !line.crew.has_worker() {
             return Push::NoWorker;
         }
-        line.crew.unreserve();
+        let mut after: After<J> = After::default();
+        line.unreserve(&mut after.batch);
         if line.crew.is_closed() {
+            drop(line);
+            after.finish();
             return Push::Closed;
         }
         line.enqueue(make());
-        Push::Accepted(self.leave(line, After::default()))
+        Push::Accepted(self.leave(line, after))
     }
 
     /// Accepts a job in the place of the one that has waited longest where it matters least, which
@@ -163,6 +169,7 @@ impl<J: Entry> Engine<J> {
             return (Push::Closed, None);
         }
         if !line.crew.has_worker() {
+            line.crew.reserve();
             return (Push::NoWorker, None);
         }
         let mut evicted = None;
@@ -278,8 +285,10 @@ impl<J: Entry> Engine<J> {
             Left::Queued(waker) => {
                 after.stale = Some(waker);
                 line.crew.rise();
-                // INVARIANT: whoever is to come to it may be refused by the system.
-                line.crew.may_expire() && !line.has_work()
+                // INVARIANT: whoever is to come to a job that waits may be refused by the system.
+                let may = line.crew.may_expire() && !line.has_work();
+                line.overstays |= may && line.crew.expects();
+                may && !line.crew.expects()
             }
         };
         if goes {

@@ -228,9 +228,14 @@ impl Crew {
         self.live > self.max
     }
 
-    /// Whether a worker that has been idle for long may go.
+    /// Whether there are more workers than the least number.
     pub(crate) const fn may_expire(&self) -> bool {
         self.live > self.min
+    }
+
+    /// Whether a job is about to come that counts on somebody who is there.
+    pub(crate) const fn expects(&self) -> bool {
+        self.reserved > 0
     }
 
     /// Whether nothing will ever come for a worker that has nothing to do.

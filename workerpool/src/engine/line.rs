@@ -39,6 +39,8 @@ pub(super) struct Line<J> {
     pub(super) stuck: Waiters<(), ()>,
     /// One of them was told that it waits for ever, and has not risen yet.
     pub(super) told_stuck: bool,
+    /// Some sleep without a limit in time, because a place was reserved when it was over.
+    pub(super) overstays: bool,
     pub(super) seats: Vec<Arc<Seat<J>>>,
     pub(super) strands: Strands<J>,
     /// What workers counted that are gone, and what has no worker.
@@ -81,6 +83,7 @@ impl<J: Entry> Line<J> {
             ended: Waiters::new(),
             stuck: Waiters::new(),
             told_stuck: false,
+            overstays: false,
             seats: Vec::new(),
             strands: Strands::new(),
             retired: Counts::default(),
@@ -140,6 +143,15 @@ impl<J: Entry> Line<J> {
         while let Some(waker) = self.sleepers.settle_back(()) {
             self.crew.call_idle();
             batch.push(waker);
+        }
+    }
+
+    /// A place is not reserved any more: those who stayed for its job look how long they may.
+    pub(super) fn unreserve(&mut self, batch: &mut WakeBatch) {
+        self.crew.unreserve();
+        if self.overstays && !self.crew.expects() {
+            self.overstays = false;
+            self.call_all(batch);
         }
     }
 

@@ -45,7 +45,7 @@ impl<J: Entry> Engine<J> {
 
     fn unreserve_locked(&self, mut line: Guard<'_, J>) {
         let mut after: After<J> = After::default();
-        line.crew.unreserve();
+        line.unreserve(&mut after.batch);
         line.promise_places(&mut after.batch);
         drop(line);
         after.finish();

@@ -6,10 +6,10 @@ use crate::engine::Wait;
 use crate::parker::{Step, drive};
 use crate::primitives::{Arc, Explore, explore, thread};
 
-/// W3: a job comes while the pool is shut down: it runs, or it comes back.
+/// H3: a job comes while the pool is shut down: it runs, or it comes back.
 #[test]
 fn submit_meets_shutdown() {
-    explore(Explore::All, || {
+    explore(Explore::Preemptions(3), || {
         let pool = Pool::new(1, 1);
         let closer = pool.clone();
         let closes = thread::spawn(move || closer.close());
@@ -31,7 +31,7 @@ fn submit_meets_shutdown() {
     });
 }
 
-/// W4: the end comes to workers that sleep, or are about to.
+/// H4: the end comes to workers that sleep, or are about to.
 #[test]
 fn shutdown_meets_workers_that_fall_asleep() {
     explore(Explore::All, || {
@@ -40,7 +40,7 @@ fn shutdown_meets_workers_that_fall_asleep() {
     });
 }
 
-/// W10: somebody waits for rest while the last job ends, and sees what it did.
+/// H10: somebody waits for rest while the last job ends, and sees what it did.
 #[test]
 fn wait_idle_meets_the_last_job() {
     explore(Explore::All, || {
@@ -58,10 +58,10 @@ fn wait_idle_meets_the_last_job() {
     });
 }
 
-/// W13: the end comes in a pause, and while it ends.
+/// H13: the end comes in a pause, and while it ends.
 #[test]
 fn pause_meets_shutdown() {
-    explore(Explore::All, || {
+    explore(Explore::Preemptions(3), || {
         let pool = Pool::new(1, 1);
         pool.house.engine.pause();
         let job = pool.submitter().submit(|| 1).unwrap();

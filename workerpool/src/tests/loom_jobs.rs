@@ -4,7 +4,7 @@ use super::loom_support::{Note, Pool};
 use crate::JobError;
 use crate::primitives::{Arc, Deadline, Explore, explore, thread};
 
-/// W1: a job comes while the worker falls asleep; whoever waits sees what it did.
+/// H1: a job comes while the worker falls asleep; whoever waits sees what it did.
 #[test]
 fn submit_meets_a_worker_that_falls_asleep() {
     explore(Explore::All, || {
@@ -18,10 +18,10 @@ fn submit_meets_a_worker_that_falls_asleep() {
     });
 }
 
-/// W2: two jobs, and one worker that was called for the first.
+/// H2: two jobs, and one worker that was called for the first.
 #[test]
 fn two_jobs_and_one_that_is_on_its_way() {
-    explore(Explore::All, || {
+    explore(Explore::Preemptions(3), || {
         let pool = Pool::new(1, 2);
         let first = pool.submitter().submit(|| 1).unwrap();
         let second = pool.submitter().submit(|| 2).unwrap();
@@ -30,10 +30,10 @@ fn two_jobs_and_one_that_is_on_its_way() {
     });
 }
 
-/// W6: a job panics; the worker takes the next one.
+/// H6: a job panics; the worker takes the next one.
 #[test]
 fn panic_meets_the_next_job() {
-    explore(Explore::All, || {
+    explore(Explore::Preemptions(3), || {
         let pool = Pool::new(1, 2);
         let quiet = || -> u8 { std::panic::resume_unwind(Box::new("quiet")) };
         let first = pool.submitter().submit(quiet).unwrap();
@@ -44,10 +44,10 @@ fn panic_meets_the_next_job() {
     });
 }
 
-/// W7, W8: a worker that was idle for long goes while a job comes.
+/// H7: a worker that was idle for long goes while a job comes.
 #[test]
 fn expiry_meets_submit() {
-    explore(Explore::All, || {
+    explore(Explore::Preemptions(3), || {
         let expires = Deadline::unfired();
         let pool = Pool::empty(0, 1, Some(expires.clone()));
         pool.submitter().submit(|| ()).unwrap().wait().unwrap();
@@ -59,7 +59,7 @@ fn expiry_meets_submit() {
     });
 }
 
-/// W12: a job is aborted while a worker comes for it: it runs, or it does not, and its handle says
+/// H12: a job is aborted while a worker comes for it: it runs, or it does not, and its handle says
 /// which.
 #[test]
 fn abort_meets_the_worker() {

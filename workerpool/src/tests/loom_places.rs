@@ -5,7 +5,7 @@ use crate::Closed;
 use crate::engine::Grant;
 use crate::primitives::{Explore, explore, thread};
 
-/// W5: somebody waits for a place in a full queue while the pool is shut down.
+/// H5: somebody waits for a place in a full queue while the pool is shut down.
 #[test]
 fn wait_for_a_place_meets_shutdown() {
     explore(Explore::All, || {
@@ -19,7 +19,7 @@ fn wait_for_a_place_meets_shutdown() {
     });
 }
 
-/// W9: a place is given back while somebody begins to wait for one.
+/// H9: a place is given back while somebody begins to wait for one.
 #[test]
 fn slot_given_back_meets_a_wait() {
     explore(Explore::All, || {
@@ -34,7 +34,7 @@ fn slot_given_back_meets_a_wait() {
     });
 }
 
-/// W9: a place that was promised to somebody who gives up goes to the next.
+/// H9: a place that was promised to somebody who gives up goes to the next.
 #[test]
 fn promise_meets_a_wait_that_is_given_up() {
     explore(Explore::All, || {

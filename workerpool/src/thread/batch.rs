@@ -69,7 +69,16 @@ impl<'env> Submitter<'_, 'env> {
                 }
                 (Push::Full, _) => self.make_room(),
                 (Push::Closed, _) => Some(Reason::Closed),
-                (Push::NoWorker, _) => self.house.first_worker().err(),
+                (Push::NoWorker, _) => {
+                    let make = || self.item(Task::Job(Arc::clone(&rest[0]) as _));
+                    match self.house.place_reserved(make) {
+                        Ok(()) => {
+                            placed += 1;
+                            None
+                        }
+                        Err(reason) => Some(reason),
+                    }
+                }
             };
             match reason {
                 None => {}

@@ -127,16 +127,14 @@ impl<'env, W: Work> House<'env, W> {
         self: &Arc<Self>,
         mut make: impl FnMut() -> Item<W>,
     ) -> Result<(), Reason> {
-        loop {
-            match self.engine.push(&mut make) {
-                Push::Accepted(start) => {
-                    self.start(start);
-                    return Ok(());
-                }
-                Push::Full => return Err(Reason::Full),
-                Push::Closed => return Err(Reason::Closed),
-                Push::NoWorker => self.first_worker()?,
+        match self.engine.push(&mut make) {
+            Push::Accepted(start) => {
+                self.start(start);
+                Ok(())
             }
+            Push::Full => Err(Reason::Full),
+            Push::Closed => Err(Reason::Closed),
+            Push::NoWorker => self.place_reserved(make),
         }
     }
 
@@ -200,9 +198,11 @@ impl<'env, W: Work> House<'env, W> {
         until: &dyn Fn() -> Option<Deadline>,
     ) -> Option<Item<W>> {
         let mut ticket = None;
+        // It may be that a job is about to come, for which it has to stay.
+        let mut stays = false;
         loop {
             let mut slept = false;
-            let deadline = until();
+            let deadline = if stays { None } else { until() };
             let found = drive(deadline.as_ref(), |waker| {
                 let (next, start) = self.engine.next(seat, done, &mut ticket, waker);
                 self.start(start);
@@ -223,6 +223,7 @@ impl<'env, W: Work> House<'env, W> {
                     if self.engine.expire(seat, held) {
                         return None;
                     }
+                    stays = true;
                 }
             }
         }

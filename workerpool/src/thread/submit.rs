@@ -267,23 +267,18 @@ impl<'p, 'env> Submitter<'p, 'env> {
     }
 
     fn evict(&self, mut make: impl FnMut() -> Item<Task<'env>>) -> Overflow {
-        loop {
-            let (push, evicted) = self.house.engine.push_evicting(&mut make);
-            if let Some(evicted) = evicted {
-                evicted.entry.refuse(JobError::Dropped);
+        let (push, evicted) = self.house.engine.push_evicting(&mut make);
+        if let Some(evicted) = evicted {
+            evicted.entry.refuse(JobError::Dropped);
+        }
+        match push {
+            Push::Accepted(start) => {
+                self.house.start(start);
+                Overflow::Placed
             }
-            return match push {
-                Push::Accepted(start) => {
-                    self.house.start(start);
-                    Overflow::Placed
-                }
-                Push::Full => Overflow::Refused(Reason::Full),
-                Push::Closed => Overflow::Refused(Reason::Closed),
-                Push::NoWorker => match self.house.first_worker() {
-                    Ok(()) => continue,
-                    Err(reason) => Overflow::Refused(reason),
-                },
-            };
+            Push::Full => Overflow::Refused(Reason::Full),
+            Push::Closed => Overflow::Refused(Reason::Closed),
+            Push::NoWorker => Overflow::from(self.house.place_reserved(make)),
         }
     }
 }
