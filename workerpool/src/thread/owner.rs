@@ -123,7 +123,7 @@ fn join(handles: &Handles) {
 }
 
 /// The wait for the moment when a pool has nothing to do: a request, which does nothing until it is
-/// waited for. See [`Pool::wait_idle`].
+/// waited for. See [`Pool::wait_idle`](super::Pool::wait_idle).
 #[must_use = "a request does nothing until it is waited for"]
 pub struct WaitIdle<'p> {
     house: &'p dyn Rests,
@@ -175,7 +175,7 @@ impl Future for WaitIdle<'_> {
     }
 }
 
-/// A shutdown that is under way: a handle for its end. See [`Pool::shutdown`]. Dropping it changes
+/// A shutdown that is under way: a handle for its end. See [`Pool::shutdown`](super::Pool::shutdown). Dropping it changes
 /// nothing.
 pub struct Shutdown<'env> {
     house: Arc<dyn Rests + 'env>,

@@ -177,6 +177,11 @@ pub struct Run<'p, 'env, T, F> {
 
 enum State<'p, 'env, T, F> {
     Placing(PlaceWait<'p, 'env>, F),
+    // Only a task leaves a request while it waits for the result.
+    #[cfg_attr(
+        not(feature = "async"),
+        allow(dead_code, reason = "a thread waits for the job itself")
+    )]
     Waiting(Job<'env, T>),
     Over,
 }

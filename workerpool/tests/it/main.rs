@@ -5,5 +5,7 @@
 mod policies;
 mod shutdown;
 mod support;
+#[cfg(feature = "async")]
+mod tasks;
 mod threads;
 mod turns;
