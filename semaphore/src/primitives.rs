@@ -53,6 +53,7 @@ mod real {
     pub(crate) use std::hint;
     #[cfg(not(feature = "sync"))]
     pub(crate) use std::sync::{Mutex as Inner, MutexGuard};
+    pub(crate) use std::thread_local;
     use std::time::{Duration, Instant};
 
     pub(crate) mod atomic {
@@ -191,6 +192,7 @@ mod model {
     pub(crate) use loom::hint;
     pub(crate) use loom::sync::Arc as TrackedArc;
     pub(crate) use loom::sync::MutexGuard;
+    pub(crate) use loom::thread_local;
     use std::time::{Duration, Instant};
 
     pub(crate) mod atomic {

@@ -150,6 +150,11 @@ impl<R, O> Waiters<R, O> {
         if self.head == NIL { None } else { Some(self.settle(self.head, outcome)) }
     }
 
+    /// Settles the request that came last: for those who take turns the other way round.
+    pub(crate) fn settle_back(&mut self, outcome: O) -> Option<Waker> {
+        if self.tail == NIL { None } else { Some(self.settle(self.tail, outcome)) }
+    }
+
     /// Settles, in order, every request for which `judge` gives an outcome.
     pub(crate) fn settle_where(
         &mut self,

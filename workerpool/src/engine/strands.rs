@@ -1,0 +1,123 @@
+//! Strands: jobs of which only so many run at once, whoever runs them.
+//!
+//! A subpool is a strand with a cap, a key a strand with a cap of one. A job whose strand is at its
+//! cap stands aside when its turn comes, and is put back, first in its lane, when one of the
+//! strand's jobs has ended. So a strand has no worker, no queue that anybody polls and no lock of
+//! its own: it is a number and a list inside the pool's queue.
+
+use super::Item;
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+
+/// Names a strand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StrandId(NonZeroU32);
+
+#[derive(Debug)]
+pub(super) struct Strands<J> {
+    strands: Vec<Strand<J>>,
+    free: Vec<StrandId>,
+    /// Jobs that stand aside, of all strands.
+    aside: usize,
+}
+
+#[derive(Debug)]
+struct Strand<J> {
+    cap: usize,
+    /// Jobs that run, or are in the deck of a worker.
+    taken: usize,
+    aside: VecDeque<Item<J>>,
+    /// Jobs of it that were accepted and are not over.
+    pending: usize,
+    /// Whether somebody may still submit to it.
+    held: bool,
+}
+
+impl<J> Strands<J> {
+    pub(super) const fn new() -> Self {
+        Self { strands: Vec::new(), free: Vec::new(), aside: 0 }
+    }
+
+    pub(super) fn open(&mut self, cap: usize) -> StrandId {
+        let strand = Strand { cap, taken: 0, aside: VecDeque::new(), pending: 0, held: true };
+        if let Some(id) = self.free.pop() {
+            *self.strand(id) = strand;
+            return id;
+        }
+        self.strands.push(strand);
+        let number = u32::try_from(self.strands.len()).ok().and_then(NonZeroU32::new);
+        StrandId(number.unwrap_or_else(|| unreachable!("memory ends before 2^32 strands")))
+    }
+
+    /// Nobody submits to it any more.
+    pub(super) fn close(&mut self, id: StrandId) {
+        self.strand(id).held = false;
+        self.free_if_over(id);
+    }
+
+    pub(super) fn accept(&mut self, id: StrandId) {
+        self.strand(id).pending += 1;
+    }
+
+    pub(super) fn pending(&mut self, id: StrandId) -> usize {
+        self.strand(id).pending
+    }
+
+    /// The turn of a job has come: it may run, or it stands aside.
+    pub(super) fn admit(&mut self, id: StrandId, job: Item<J>) -> Option<Item<J>> {
+        let strand = self.strand(id);
+        if strand.taken < strand.cap {
+            strand.taken += 1;
+            return Some(job);
+        }
+        strand.aside.push_back(job);
+        self.aside += 1;
+        None
+    }
+
+    /// A job that was admitted goes back into the queue without having run.
+    pub(super) fn readmit(&mut self, id: StrandId) {
+        self.strand(id).taken -= 1;
+    }
+
+    /// A job that was admitted is over. The job whose turn it is, if one stood aside.
+    pub(super) fn end(&mut self, id: StrandId) -> Option<Item<J>> {
+        let strand = self.strand(id);
+        strand.taken -= 1;
+        strand.pending -= 1;
+        let next = strand.aside.pop_front();
+        self.aside -= usize::from(next.is_some());
+        self.free_if_over(id);
+        next
+    }
+
+    /// A job that was accepted is taken out before its turn.
+    pub(super) fn withdraw(&mut self, id: StrandId) {
+        self.strand(id).pending -= 1;
+        self.free_if_over(id);
+    }
+
+    /// Takes jobs that stand aside.
+    pub(super) fn sweep(&mut self, leaves: impl Fn(&Item<J>) -> bool, out: &mut Vec<Item<J>>) {
+        if self.aside == 0 {
+            return;
+        }
+        for strand in &mut self.strands {
+            for job in std::mem::take(&mut strand.aside) {
+                if leaves(&job) { out.push(job) } else { strand.aside.push_back(job) }
+            }
+        }
+        self.aside = self.strands.iter().map(|strand| strand.aside.len()).sum();
+    }
+
+    fn strand(&mut self, id: StrandId) -> &mut Strand<J> {
+        &mut self.strands[id.0.get() as usize - 1]
+    }
+
+    fn free_if_over(&mut self, id: StrandId) {
+        let strand = self.strand(id);
+        if !strand.held && strand.pending == 0 {
+            self.free.push(id);
+        }
+    }
+}

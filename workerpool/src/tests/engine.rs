@@ -1,0 +1,125 @@
+//! The engine, driven by hand: one thread plays every worker.
+
+use crate::engine::{Done, Engine, Entry, Item, Next, Outcome, Push, Seat, StrandId};
+use crate::primitives::Arc;
+use crate::state::Crew;
+use std::task::Waker;
+
+impl Entry for u32 {
+    fn is_void(&self) -> bool {
+        *self == VOID
+    }
+}
+
+const VOID: u32 = u32::MAX;
+
+/// An engine with so many workers, all asleep.
+fn asleep(workers: usize) -> (Engine<u32>, Vec<Worker>) {
+    let engine = Engine::new(Crew::new(workers, workers, 100), 1);
+    let mut crew = Vec::new();
+    while let Some(start) = engine.hire() {
+        let mut worker = Worker { seat: engine.arrive(), ticket: None, done: None };
+        engine.confirm(start);
+        assert_eq!(worker.look(&engine), None);
+        crew.push(worker);
+    }
+    (engine, crew)
+}
+
+struct Worker {
+    seat: Arc<Seat<u32>>,
+    ticket: Option<crate::waiters::Ticket>,
+    done: Option<Done>,
+}
+
+impl Worker {
+    /// The job before, if any, is over; the next, or nothing.
+    fn look(&mut self, engine: &Engine<u32>) -> Option<u32> {
+        if let Some(item) = engine.next_own(&self.seat, &mut self.done) {
+            return Some(self.runs(item));
+        }
+        let next = engine.next(&self.seat, &mut self.done, &mut self.ticket, Waker::noop());
+        match next.0 {
+            Next::Job(item) => Some(self.runs(item)),
+            Next::Asleep => None,
+            Next::Leave => panic!("nobody is too many"),
+        }
+    }
+
+    fn runs(&mut self, item: Item<u32>) -> u32 {
+        self.done = Some(Done { outcome: Outcome::Completed, strand: item.strand });
+        item.entry
+    }
+}
+
+fn push(engine: &Engine<u32>, entry: u32, strand: Option<StrandId>) {
+    let pushed = engine.push(|| Item { entry, lane: 0, strand });
+    assert!(matches!(pushed, Push::Accepted(None)));
+}
+
+#[test]
+fn a_strand_runs_no_more_than_its_cap() {
+    let (engine, mut workers) = asleep(3);
+    let strand = engine.open_strand(2);
+    (0..4).for_each(|job| push(&engine, job, Some(strand)));
+    push(&engine, 9, None);
+    // The last to fall asleep is called first, and calls the next.
+    let found: Vec<_> = workers.iter_mut().rev().map(|worker| worker.look(&engine)).collect();
+    assert_eq!(found, [Some(0), Some(9), Some(1)], "two stand aside");
+    assert_eq!(engine.metrics().queued, 2);
+    assert_eq!(workers[1].look(&engine), None);
+    assert_eq!(workers[2].look(&engine), Some(2), "the end of one is the turn of the next");
+    assert_eq!((workers[0].look(&engine), workers[0].look(&engine)), (Some(3), None));
+    assert_eq!((workers[2].look(&engine), engine.pending(strand)), (None, 0));
+}
+
+#[test]
+fn whoever_parks_for_ever_is_told_when_the_others_have_nothing_to_do() {
+    let (engine, mut workers) = asleep(2);
+    (0..2).for_each(|job| push(&engine, job, None));
+    assert_eq!(workers[1].look(&engine), Some(0));
+    assert_eq!(workers[0].look(&engine), Some(1));
+    let mut parked = None;
+    assert!(engine.block(&mut parked, Waker::noop()), "the other is busy");
+    assert!(parked.as_ref().is_some_and(|ticket| !engine.is_told(ticket)));
+    assert_eq!(workers[0].look(&engine), None);
+    assert!(parked.as_ref().is_some_and(|ticket| engine.is_told(ticket)));
+    assert!(engine.rises(&mut parked));
+    engine.unblock();
+    assert!(!engine.block(&mut parked, Waker::noop()), "nobody else is busy");
+}
+
+#[test]
+fn what_is_in_a_deck_is_taken_by_whoever_has_nothing_to_do() {
+    let (engine, mut workers) = asleep(2);
+    (0..8).for_each(|job| push(&engine, job, None));
+    assert_eq!(workers[1].look(&engine), Some(0), "with a share of four in its deck");
+    let mut others = Vec::new();
+    while let Some(job) = workers[0].look(&engine) {
+        others.push(job);
+    }
+    others.sort_unstable();
+    assert_eq!(others, [1, 2, 3, 4, 5, 6, 7], "the first worker blocks in its job");
+    assert_eq!(workers[1].look(&engine), None);
+    assert_eq!(engine.metrics().completed, 8);
+}
+
+#[test]
+fn void_entries_give_their_places_to_whoever_needs_them() {
+    let engine = Engine::new(Crew::new(1, 1, 2), 1);
+    let start = engine.hire().unwrap();
+    let mut worker = Worker { seat: engine.arrive(), ticket: None, done: None };
+    engine.confirm(start);
+    assert_eq!(worker.look(&engine), None);
+    assert!(engine.pause());
+    push(&engine, VOID, None);
+    push(&engine, 1, None);
+    let full = engine.push(|| Item { entry: 2, lane: 0, strand: None });
+    assert!(matches!(full, Push::Full), "nobody has said that one is void");
+    engine.withdraw(None);
+    push(&engine, 2, None);
+    assert_eq!(engine.metrics().queued, 2);
+    assert!(engine.resume().is_none());
+    assert_eq!((worker.look(&engine), worker.look(&engine)), (Some(1), Some(2)));
+    assert_eq!(engine.metrics().aborted, 1);
+}

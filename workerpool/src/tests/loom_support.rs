@@ -1,0 +1,89 @@
+//! What the models share: pools of the model's threads.
+
+use crate::primitives::atomic::{Ordering, Witness};
+use crate::primitives::{Arc, Deadline, thread};
+use crate::state::Crew;
+use crate::thread::house::{Hooks, House, Starter};
+use crate::thread::submit::Submitter;
+use crate::thread::task::Task;
+use std::sync::Mutex;
+
+type TheHouse = House<'static, Task<'static>>;
+// LOOM: no lock of the model's: handles are no part of any algorithm.
+type Handles = Arc<Mutex<Vec<thread::JoinHandle<()>>>>;
+
+/// A pool of the model's threads.
+#[derive(Clone)]
+pub(super) struct Pool {
+    pub(super) house: Arc<TheHouse>,
+    handles: Handles,
+}
+
+impl Pool {
+    /// With so many workers from the start, and so many places beside them.
+    pub(super) fn new(workers: usize, bound: usize) -> Self {
+        let pool = Self::empty(workers, bound, None);
+        pool.house.hire().unwrap();
+        pool
+    }
+
+    /// Without workers, but for one that comes when it is needed, and goes when it is idle at
+    /// `expires`.
+    pub(super) fn empty(min: usize, bound: usize, expires: Option<Deadline>) -> Self {
+        let handles = Handles::default();
+        let kept = Arc::clone(&handles);
+        let starter: Starter<'static, Task<'static>> = Box::new(move |house, _| {
+            let expires = expires.clone();
+            let handle = thread::spawn(move || house.serve_until(&|| expires.clone()));
+            kept.lock().unwrap().push(handle);
+            Ok(())
+        });
+        let crew = Crew::new(min, min.max(1), bound);
+        let house = House::new(crew, 1, None, Hooks::default(), (), starter);
+        Self { house: Arc::new(house), handles }
+    }
+
+    pub(super) fn submitter(&self) -> Submitter<'_, 'static> {
+        Submitter::new(&self.house)
+    }
+
+    /// Takes no more jobs.
+    pub(super) fn close(&self) {
+        let (returned, start) = self.house.engine.close(false);
+        assert!(returned.is_empty());
+        self.house.start(start);
+    }
+
+    /// The end: every worker goes, and nothing is left.
+    pub(super) fn end(self) {
+        self.close();
+        loop {
+            let handle = self.handles.lock().unwrap().pop();
+            let Some(handle) = handle else { break };
+            handle.join().unwrap();
+        }
+        let metrics = self.house.engine.metrics();
+        assert_eq!((metrics.workers, metrics.idle, metrics.queued), (0, 0, 0));
+        let over = metrics.completed + metrics.panicked + metrics.aborted + metrics.expired;
+        assert_eq!(metrics.submitted, over, "what was accepted ran, or came back");
+    }
+}
+
+/// Something written by one thread and read by another, without any ordering of its own.
+pub(super) struct Note(Witness);
+
+impl Note {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self(Witness::new(0)))
+    }
+
+    pub(super) fn write(&self) {
+        // ORDERING: Relaxed on purpose.
+        self.0.store(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_seen(&self) -> bool {
+        // ORDERING: as in `write`.
+        self.0.load(Ordering::Relaxed) == 1
+    }
+}

@@ -1,0 +1,261 @@
+//! What a pool is made of.
+
+use super::house::{Hooks, House, Starter, Work};
+use super::owner::Owner;
+use super::pool::Pool;
+use super::task::Task;
+use crate::error::{BuildError, Panicked};
+use crate::primitives::{Arc, Mutex};
+use crate::state::Crew;
+use std::fmt;
+use std::num::NonZero;
+use std::ops::RangeInclusive;
+use std::thread;
+use std::time::Duration;
+
+/// How many jobs may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Queue {
+    /// None: a job is accepted when a worker is free for it, or may be started.
+    Handoff,
+    /// So many, beside those for which a worker is free.
+    Bounded(usize),
+    /// As many as there is memory for.
+    Unbounded,
+}
+
+/// What becomes of a job for which there is no room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reject {
+    /// Whoever submits it waits until there is room. A job of the pool that submits another does
+    /// not, because the worker that it blocks may be the one that would make room: it runs the
+    /// other at once, and is refused when 64 run inside each other.
+    #[default]
+    Block,
+    /// It comes back, as an error.
+    Fail,
+    /// Whoever submits it runs it.
+    CallerRuns,
+    /// It is dropped: its result is [`JobError::Dropped`](crate::JobError::Dropped).
+    DropNewest,
+    /// The job that has waited longest, in the least urgent lane, is dropped for it.
+    DropOldest,
+}
+
+/// Thread counts, from one number or two.
+impl From<usize> for Threads {
+    fn from(count: usize) -> Self {
+        Self { min: count, max: count }
+    }
+}
+
+impl From<RangeInclusive<usize>> for Threads {
+    fn from(range: RangeInclusive<usize>) -> Self {
+        Self { min: *range.start(), max: *range.end() }
+    }
+}
+
+/// How many threads a pool has: `4`, or `2..=8`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Threads {
+    pub(crate) min: usize,
+    pub(crate) max: usize,
+}
+
+impl Threads {
+    /// Whether there is place for a worker.
+    pub(crate) const fn is_valid(self) -> bool {
+        self.max > 0 && self.min <= self.max
+    }
+}
+
+/// Makes a [`Pool`]. See [`Pool::builder`].
+#[must_use = "a builder does nothing until it is built"]
+pub struct Builder {
+    threads: Option<Threads>,
+    keep_alive: Duration,
+    queue: Queue,
+    lanes: usize,
+    name: Option<String>,
+    stack_size: Option<usize>,
+    hooks: Hooks,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            threads: None,
+            keep_alive: Duration::from_secs(10),
+            queue: Queue::Bounded(1024),
+            lanes: 1,
+            name: None,
+            stack_size: None,
+            hooks: Hooks::default(),
+        }
+    }
+
+    /// How many threads: `4`, or `2..=8`. The least number is started at once, the others when a
+    /// job finds nobody free. Default: one for each core.
+    pub fn threads(mut self, threads: impl Into<Threads>) -> Self {
+        self.threads = Some(threads.into());
+        self
+    }
+
+    /// How long a thread beyond the least number stays when there is nothing to do. Default: 10 s.
+    pub fn keep_alive(mut self, idle: Duration) -> Self {
+        self.keep_alive = idle;
+        self
+    }
+
+    /// How many jobs may wait. Default: `Queue::Bounded(1024)`.
+    pub fn queue(mut self, queue: Queue) -> Self {
+        self.queue = queue;
+        self
+    }
+
+    /// What becomes of a job for which there is no room. Default: [`Reject::Block`].
+    pub fn reject(mut self, reject: Reject) -> Self {
+        self.hooks.reject = reject;
+        self
+    }
+
+    /// How many priorities there are; lane 0 goes first. Each 61st job is taken from the least
+    /// urgent lane, so that none starves. Default: 1.
+    ///
+    /// Where there is more than one, a worker takes one job at a time, so that an urgent one never
+    /// waits behind what was taken before.
+    pub fn lanes(mut self, lanes: usize) -> Self {
+        self.lanes = lanes;
+        self
+    }
+
+    /// What the threads are called, with a number each: `io-0`. Default: `workerpool`.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The size of a thread's stack, in bytes. Default: that of the standard library.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// Called, by the worker, with the panic of a job that nobody can wait for: one of
+    /// [`spawn`](Pool::spawn). A panic of `f` itself is ignored. Default: nothing; the panic hook
+    /// of the process has printed the message by then.
+    pub fn on_panic(mut self, f: impl Fn(&Panicked) + Send + Sync + 'static) -> Self {
+        self.hooks.on_panic = Some(Box::new(f));
+        self
+    }
+
+    /// Called by each worker before its first job. A panic of `f` is ignored.
+    pub fn on_start(mut self, f: impl Fn() + Send + Sync + 'static) -> Self {
+        self.hooks.on_start = Some(Box::new(f));
+        self
+    }
+
+    /// Called by each worker after its last job. A panic of `f` is ignored.
+    pub fn on_stop(mut self, f: impl Fn() + Send + Sync + 'static) -> Self {
+        self.hooks.on_stop = Some(Box::new(f));
+        self
+    }
+
+    /// Makes the pool, with its least number of threads.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] names the knob and what it accepts; or says that the system refused a thread.
+    pub fn build(self) -> Result<Pool<'static>, BuildError> {
+        let (starter, handles) = self.starter::<Task<'static>>();
+        Ok(Pool::of(Owner::start(self.house((), starter)?, handles)?))
+    }
+
+    /// Starts threads that own what they use, and keeps their handles.
+    pub(super) fn starter<W: Work + 'static>(&self) -> (Starter<'static, W>, Arc<Handles>) {
+        let (name, stack_size) = (self.thread_name(), self.stack_size);
+        let handles = Arc::new(Handles::new());
+        let kept = Arc::clone(&handles);
+        let starter: Starter<'static, W> = Box::new(move |house, index| {
+            let handle = named(&name, index, stack_size).spawn(move || house.serve())?;
+            kept.keep(handle);
+            Ok(())
+        });
+        (starter, handles)
+    }
+
+    pub(super) fn thread_name(&self) -> String {
+        self.name.clone().unwrap_or_else(|| "workerpool".into())
+    }
+
+    pub(super) const fn stack_bytes(&self) -> Option<usize> {
+        self.stack_size
+    }
+
+    /// The pool without its first workers.
+    pub(super) fn house<'env, W: Work>(
+        self,
+        context: W::Context,
+        starter: Starter<'env, W>,
+    ) -> Result<House<'env, W>, BuildError> {
+        let cores = || thread::available_parallelism().map_or(1, NonZero::get);
+        let threads = self.threads.unwrap_or_else(|| cores().into());
+        if !threads.is_valid() {
+            return Err(BuildError::Threads { min: threads.min, max: threads.max });
+        }
+        if !(1..=usize::from(u16::MAX)).contains(&self.lanes) {
+            return Err(BuildError::Lanes(self.lanes));
+        }
+        let bound = match self.queue {
+            Queue::Handoff => 0,
+            Queue::Bounded(bound) => bound,
+            Queue::Unbounded => usize::MAX,
+        };
+        let crew = Crew::new(threads.min, threads.max, bound);
+        let keep_alive = (threads.min < threads.max).then_some(self.keep_alive);
+        Ok(House::new(crew, self.lanes, keep_alive, self.hooks, context, starter))
+    }
+}
+
+/// The threads that were started, to be joined.
+#[derive(Debug)]
+pub(crate) struct Handles(Mutex<Vec<thread::JoinHandle<()>>>);
+
+impl Handles {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    fn keep(&self, handle: thread::JoinHandle<()>) {
+        let mut handles = self.0.lock();
+        // Those that went since would pile up in a pool that grows and shrinks.
+        handles.retain(|handle| !handle.is_finished());
+        handles.push(handle);
+    }
+
+    pub(crate) fn take(&self) -> Vec<thread::JoinHandle<()>> {
+        std::mem::take(&mut *self.0.lock())
+    }
+}
+
+pub(super) fn named(name: &str, index: usize, stack_size: Option<usize>) -> thread::Builder {
+    let builder = thread::Builder::new().name(format!("{name}-{index}"));
+    match stack_size {
+        Some(bytes) => builder.stack_size(bytes),
+        None => builder,
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("threads", &self.threads)
+            .field("keep_alive", &self.keep_alive)
+            .field("queue", &self.queue)
+            .field("reject", &self.hooks.reject)
+            .field("lanes", &self.lanes)
+            .finish_non_exhaustive()
+    }
+}

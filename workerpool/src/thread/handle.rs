@@ -1,0 +1,167 @@
+//! The handle of a job.
+
+use super::house::House;
+use super::task::Task;
+use crate::engine::Outcome;
+use crate::error::JobError;
+use crate::job::Promise;
+use crate::parker::{Step, drive};
+use crate::primitives::{Arc, Deadline};
+use std::fmt;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+/// A job that was accepted: a handle to its result, which a thread `.wait()`s for and a task
+/// `.await`s. Dropping it detaches: the job runs all the same.
+///
+/// # Inside a worker
+///
+/// A job of a pool that waits for another of the same pool does not sit in the way: one that has not
+/// started is taken out of the queue and run where it is waited for. One that runs elsewhere is
+/// waited for, unless every other worker that has a job waits so too: that is
+/// [`JobError::WouldDeadlock`].
+#[must_use = "dropping a job's handle detaches it; `spawn` needs none"]
+pub struct Job<'env, T> {
+    pub(super) promise: Arc<dyn Promise<T> + 'env>,
+    pub(super) house: Arc<House<'env, Task<'env>>>,
+}
+
+impl<T> Job<'_, T> {
+    /// Waits for the result.
+    ///
+    /// # Errors
+    ///
+    /// [`JobError`]: the job panicked, did not run, or waiting for it would be a deadlock.
+    pub fn wait(self) -> Result<T, JobError> {
+        if self.house.is_inside() {
+            return self.wait_inside();
+        }
+        match self.drive(None) {
+            Some(result) => result,
+            None => unreachable!("there is no deadline"),
+        }
+    }
+
+    /// Waits for the result, for no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// The handle, when the time is over.
+    pub fn wait_timeout(self, timeout: Duration) -> Result<Result<T, JobError>, Self> {
+        self.wait_until(Deadline::after(timeout).as_ref())
+    }
+
+    /// Waits for the result, until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// The handle, when the time is over.
+    pub fn wait_deadline(self, deadline: Instant) -> Result<Result<T, JobError>, Self> {
+        self.wait_until(Some(&Deadline::at(deadline)))
+    }
+
+    /// Whether the job has ended, one way or the other.
+    pub fn is_finished(&self) -> bool {
+        self.promise.is_over()
+    }
+
+    /// Ends the job if it has not started: `true` then, and its result is [`JobError::Aborted`].
+    /// What it captured is dropped before this returns.
+    pub fn abort(&self) -> bool {
+        let aborted = self.promise.refuse(JobError::Aborted);
+        if aborted {
+            self.house.engine.withdraw(None);
+        }
+        aborted
+    }
+
+    pub(crate) fn wait_until(
+        self,
+        deadline: Option<&Deadline>,
+    ) -> Result<Result<T, JobError>, Self> {
+        if self.house.is_inside() {
+            self.run_here();
+        }
+        self.drive(deadline).ok_or(self)
+    }
+
+    fn drive(&self, deadline: Option<&Deadline>) -> Option<Result<T, JobError>> {
+        let found = drive(deadline, |waker| match self.promise.poll(waker) {
+            Some(result) => Step::Ready(result),
+            None => Step::Queued { spin: true },
+        });
+        // It may have ended at the very moment.
+        found.or_else(|| self.promise.poll(Waker::noop()))
+    }
+
+    #[cold]
+    fn wait_inside(self) -> Result<T, JobError> {
+        self.run_here();
+        let mut ticket = None;
+        let engine = &self.house.engine;
+        let found = drive(None, |waker| {
+            if let Some(result) = self.promise.poll(waker) {
+                return Step::Ready(result);
+            }
+            let told = match &ticket {
+                Some(ticket) => engine.is_told(ticket),
+                // What has not started, or runs by hand, needs none of the workers that park.
+                None if !self.promise.runs_inside() => false,
+                None => match engine.block(&mut ticket, waker) {
+                    true => {
+                        if !self.promise.note_parked() {
+                            engine.unblock();
+                        }
+                        false
+                    }
+                    false => true,
+                },
+            };
+            match (told, self.promise.poll(waker)) {
+                (_, Some(result)) => Step::Ready(result),
+                (true, None) => Step::Ready(Err(JobError::WouldDeadlock)),
+                (false, None) => Step::Queued { spin: true },
+            }
+        });
+        if engine.rises(&mut ticket) && self.promise.take_note() {
+            engine.unblock();
+        }
+        match found {
+            Some(result) => result,
+            None => unreachable!("there is no deadline"),
+        }
+    }
+
+    /// Runs it here if nobody has started it.
+    fn run_here(&self) -> bool {
+        let ran = self.house.nest(|| self.promise.run());
+        let Some(ran) = ran else { return false };
+        let outcome = self.house.finish(ran);
+        let here = outcome != Outcome::Void;
+        if here {
+            self.house.engine.withdraw(Some(outcome));
+        }
+        here
+    }
+}
+
+#[cfg(feature = "async")]
+impl<T> Future for Job<'_, T> {
+    type Output = Result<T, JobError>;
+
+    fn poll(
+        self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Self::Output> {
+        match self.promise.poll(cx.waker()) {
+            Some(result) => std::task::Poll::Ready(result),
+            None => std::task::Poll::Pending,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Job<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("finished", &self.is_finished()).finish_non_exhaustive()
+    }
+}

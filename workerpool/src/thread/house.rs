@@ -1,0 +1,293 @@
+//! The workers of a pool: how they are started, what they do, how they end.
+
+use super::builder::Reject;
+use crate::engine::{Done, Engine, Entry, Item, Next, Outcome, Push, Start};
+use crate::error::{JobError, Panicked, Reason, drop_payload};
+use crate::job::Ran;
+use crate::parker::{Step, drive};
+use crate::primitives::atomic::{AtomicUsize, Ordering};
+use crate::primitives::{Arc, Deadline, thread, thread_local};
+use crate::state::Crew;
+use std::cell::Cell;
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+/// What workers are made to do.
+pub(crate) trait Work: Entry + Send {
+    /// What all of them need.
+    type Context: Send + Sync;
+
+    /// Runs it, whatever it does.
+    fn run(self, hooks: &Hooks, context: &Self::Context) -> Ran;
+    /// Ends it without running it.
+    fn refuse(self, why: JobError);
+}
+
+/// Starts a thread that calls [`House::serve`]. The threads of a pool, of a scope and of a model
+/// differ in nothing else.
+pub(crate) type Starter<'env, W> =
+    Box<dyn Fn(Arc<House<'env, W>>, usize) -> io::Result<()> + Send + Sync + 'env>;
+
+type OnPanic = Box<dyn Fn(&Panicked) + Send + Sync>;
+type Hook = Box<dyn Fn() + Send + Sync>;
+
+/// What the user wants to be told, and what is to be done with jobs that find no room.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    pub(crate) reject: Reject,
+    pub(crate) on_panic: Option<OnPanic>,
+    pub(crate) on_start: Option<Hook>,
+    pub(crate) on_stop: Option<Hook>,
+}
+
+/// A pool, as its workers and its submitters share it.
+pub(crate) struct House<'env, W: Work> {
+    pub(crate) engine: Engine<W>,
+    pub(crate) hooks: Hooks,
+    pub(crate) context: W::Context,
+    /// `None`: no worker ever goes for want of work.
+    keep_alive: Option<Duration>,
+    starter: Starter<'env, W>,
+    started: AtomicUsize,
+}
+
+thread_local! {
+    // LOOM: its locals have no constant initialisers.
+    #[allow(clippy::missing_const_for_thread_local, reason = "the model cannot")]
+    /// Whose worker this thread is, and how many jobs run inside each other.
+    static INSIDE: Cell<Inside> = Cell::new(Inside { house: 0, depth: 0 });
+}
+
+#[derive(Clone, Copy)]
+struct Inside {
+    /// The address of the house, and 0 outside of any.
+    house: usize,
+    depth: usize,
+}
+
+impl<'env, W: Work> House<'env, W> {
+    pub(crate) fn new(
+        crew: Crew,
+        lanes: usize,
+        keep_alive: Option<Duration>,
+        hooks: Hooks,
+        context: W::Context,
+        starter: Starter<'env, W>,
+    ) -> Self {
+        let engine = Engine::new(crew, lanes);
+        Self { engine, hooks, context, keep_alive, starter, started: AtomicUsize::new(0) }
+    }
+
+    /// Starts workers up to the least number of them.
+    pub(crate) fn hire(self: &Arc<Self>) -> io::Result<()> {
+        while let Some(start) = self.engine.hire() {
+            self.start_now(start)?;
+        }
+        Ok(())
+    }
+
+    /// Starts the worker that is needed. Where the system refuses it, those that are there go on.
+    #[inline]
+    pub(crate) fn start(self: &Arc<Self>, start: Option<Start>) {
+        if let Some(start) = start {
+            let _ = self.start_now(start);
+        }
+    }
+
+    #[cold]
+    fn start_now(self: &Arc<Self>, start: Start) -> io::Result<()> {
+        // ORDERING: Relaxed: a name.
+        let index = self.started.fetch_add(1, Ordering::Relaxed);
+        let started = (self.starter)(Arc::clone(self), index);
+        match started {
+            Ok(()) => self.engine.confirm(start),
+            Err(_) => self.engine.start_failed(start),
+        }
+        started
+    }
+
+    /// Starts a worker where there is none: a job is accepted by somebody who exists.
+    #[cold]
+    pub(crate) fn first_worker(self: &Arc<Self>) -> Result<(), Reason> {
+        match self.engine.hire_first() {
+            Some(start) => self.start_now(start).map_err(|error| Reason::NoThread(error.kind())),
+            None => {
+                // Others are about to start as many as there may be.
+                thread::yield_now();
+                Ok(())
+            }
+        }
+    }
+
+    /// Puts a job into the queue if there is room. `make` is called when it is accepted.
+    #[inline]
+    pub(crate) fn try_place(
+        self: &Arc<Self>,
+        mut make: impl FnMut() -> Item<W>,
+    ) -> Result<(), Reason> {
+        match self.engine.push(&mut make) {
+            Push::Accepted(start) => {
+                self.start(start);
+                Ok(())
+            }
+            Push::Full => Err(Reason::Full),
+            Push::Closed => Err(Reason::Closed),
+            Push::NoWorker => self.place_reserved(make),
+        }
+    }
+
+    /// Puts a job into the place that is reserved for it. The place is gone afterwards.
+    pub(crate) fn place_reserved(
+        self: &Arc<Self>,
+        mut make: impl FnMut() -> Item<W>,
+    ) -> Result<(), Reason> {
+        loop {
+            match self.engine.push_reserved(&mut make) {
+                Push::Accepted(start) => {
+                    self.start(start);
+                    return Ok(());
+                }
+                Push::Full => unreachable!("a place is reserved"),
+                Push::Closed => return Err(Reason::Closed),
+                Push::NoWorker => {
+                    if let Err(reason) = self.first_worker() {
+                        self.engine.unreserve();
+                        return Err(reason);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What a worker does, from its start to its end.
+    pub(crate) fn serve(self: &Arc<Self>) {
+        self.serve_until(&|| self.keep_alive.and_then(Deadline::after));
+    }
+
+    /// The same; `until` says for how long a worker that is not needed stays.
+    pub(crate) fn serve_until(self: &Arc<Self>, until: &dyn Fn() -> Option<Deadline>) {
+        let seat = self.engine.arrive();
+        let before = INSIDE.with(|it| it.replace(Inside { house: self.address(), depth: 1 }));
+        call(self.hooks.on_start.as_ref());
+        let mut done = None;
+        // Not before the first sleep: a new thread would have to ask first on how many cores it
+        // runs, which takes longer than the spin.
+        let mut spins = false;
+        loop {
+            let next = self.engine.next_own(&seat, &mut done);
+            let item = match next.or_else(|| self.fetch(&seat, &mut done, &mut spins, until)) {
+                Some(item) => item,
+                None => break,
+            };
+            let Item { entry, strand, .. } = item;
+            let outcome = self.finish(entry.run(&self.hooks, &self.context));
+            done = Some(Done { outcome, strand });
+        }
+        call(self.hooks.on_stop.as_ref());
+        INSIDE.with(|it| it.set(before));
+    }
+
+    /// The next job, however long it takes; `None` when the worker is to end.
+    fn fetch(
+        self: &Arc<Self>,
+        seat: &Arc<crate::engine::Seat<W>>,
+        done: &mut Option<Done>,
+        spins: &mut bool,
+        until: &dyn Fn() -> Option<Deadline>,
+    ) -> Option<Item<W>> {
+        let mut ticket = None;
+        // It may be that a job is about to come, for which it has to stay.
+        let mut stays = false;
+        loop {
+            let mut slept = false;
+            let deadline = if stays { None } else { until() };
+            let found = drive(deadline.as_ref(), |waker| {
+                let (next, start) = self.engine.next(seat, done, &mut ticket, waker);
+                self.start(start);
+                match next {
+                    Next::Job(item) => Step::Ready(Some(item)),
+                    Next::Leave => Step::Ready(None),
+                    Next::Asleep => {
+                        slept = true;
+                        Step::Queued { spin: *spins }
+                    }
+                }
+            });
+            *spins |= slept;
+            match (found, ticket.take()) {
+                (Some(found), _) => return found,
+                (None, None) => {}
+                (None, Some(held)) => {
+                    if self.engine.expire(seat, held) {
+                        return None;
+                    }
+                    stays = true;
+                }
+            }
+        }
+    }
+
+    /// Tells whoever waits for a job that it is over.
+    #[inline]
+    pub(crate) fn finish(&self, ran: Ran) -> Outcome {
+        if ran.unblock {
+            // First: whoever is told next counts again.
+            self.engine.unblock();
+        }
+        if let Some(waker) = ran.waker {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+                drop_payload(payload);
+            }
+        }
+        ran.outcome
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Whether the calling thread is a worker of this very pool.
+    pub(crate) fn is_inside(&self) -> bool {
+        INSIDE.try_with(|inside| inside.get().house == self.address()).unwrap_or(false)
+    }
+
+    /// Runs `job` inside the one that runs, unless there are too many inside each other.
+    pub(crate) fn nest<R>(&self, job: impl FnOnce() -> R) -> Option<R> {
+        const DEEPEST: usize = 64;
+        let before = INSIDE.with(Cell::get);
+        if before.depth > DEEPEST {
+            return None;
+        }
+        INSIDE.with(|it| it.set(Inside { depth: before.depth + 1, ..before }));
+        let result = job();
+        INSIDE.with(|it| it.set(before));
+        Some(result)
+    }
+}
+
+impl Hooks {
+    pub(crate) fn tell_panic(&self, panicked: Panicked) {
+        if let Some(hook) = &self.on_panic {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook(&panicked))) {
+                drop_payload(payload);
+            }
+        }
+        drop_payload(panicked);
+    }
+}
+
+fn call(hook: Option<&Hook>) {
+    if let Some(hook) = hook {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(hook)) {
+            drop_payload(payload);
+        }
+    }
+}
+
+impl<W: Work> fmt::Debug for House<'_, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("House").finish_non_exhaustive()
+    }
+}

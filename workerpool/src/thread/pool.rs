@@ -1,0 +1,261 @@
+//! What users call.
+
+use super::builder::Builder;
+use super::handle::Job;
+use super::house::{House, Work};
+use super::owner::{Owner, Shutdown, WaitIdle};
+use super::slot::{Reserve, Run};
+use super::submit::Submitter;
+use super::task::Task;
+use crate::engine::Item;
+use crate::error::{BuildError, JobError, Rejected, ResizeError, ShutdownError};
+use crate::metrics::Metrics;
+use crate::primitives::Arc;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// A pool of threads with a queue in front of it. A clone is the same pool.
+///
+/// Jobs of a pool that [`Builder::build`] made own what they use (`Pool<'static>`); those of a
+/// [`scope`](super::scope) may borrow.
+///
+/// # Drop
+///
+/// Dropping the last clone shuts the pool down and waits: every job that was accepted runs first.
+/// Dropped by a job of the pool itself, it does not wait.
+#[derive(Clone)]
+pub struct Pool<'env> {
+    owner: Arc<Owner<'env, Task<'env>>>,
+}
+
+impl Pool<'static> {
+    /// Says what a pool is to be like.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// A pool of so many threads, with what else [`builder`](Self::builder) takes if it is not told
+    /// otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`]: zero threads, or the system refused one.
+    pub fn new(threads: usize) -> Result<Self, BuildError> {
+        Self::builder().threads(threads).build()
+    }
+}
+
+impl<'env> Pool<'env> {
+    pub(super) fn of(owner: Owner<'env, Task<'env>>) -> Self {
+        Self { owner: Arc::new(owner) }
+    }
+
+    pub(super) fn house(&self) -> &Arc<House<'env, Task<'env>>> {
+        self.owner.house()
+    }
+
+    /// The way into lane 0, without a deadline.
+    pub fn submitter(&self) -> Submitter<'_, 'env> {
+        Submitter::new(self.house())
+    }
+
+    /// The way into a lane; 0 goes first.
+    ///
+    /// # Panics
+    ///
+    /// If the pool does not have so many lanes.
+    pub fn lane(&self, lane: usize) -> Submitter<'_, 'env> {
+        self.submitter().lane(lane)
+    }
+
+    /// Submits a job and gives a handle to its result. Where there is no room, the pool's
+    /// [`Reject`](super::Reject) says what happens.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`], with the job: the pool is shut down, or full and of the kind that says so.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// let pool = Pool::new(2)?;
+    /// let job = pool.submit(|| 6 * 7)?;
+    /// assert_eq!(job.wait()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn submit<T, F>(&self, job: F) -> Result<Job<'env, T>, Rejected<F>>
+    where
+        T: Send + 'env,
+        F: FnOnce() -> T + Send + 'env,
+    {
+        self.submitter().submit(job)
+    }
+
+    /// Submits a job if there is room.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`], with the job: there is no room, or the pool is shut down.
+    pub fn try_submit<T, F>(&self, job: F) -> Result<Job<'env, T>, Rejected<F>>
+    where
+        T: Send + 'env,
+        F: FnOnce() -> T + Send + 'env,
+    {
+        self.submitter().try_submit(job)
+    }
+
+    /// Submits a job whose result nobody wants. A panic of it goes to
+    /// [`on_panic`](Builder::on_panic).
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`], with the job, as for [`submit`](Self::submit).
+    #[inline]
+    pub fn spawn<F>(&self, job: F) -> Result<(), Rejected<F>>
+    where
+        F: FnOnce() + Send + 'env,
+    {
+        self.submitter().spawn(job)
+    }
+
+    /// The wait for a place in the queue. In a task: `pool.reserve().await?.submit(job)`.
+    pub fn reserve(&self) -> Reserve<'_, 'env> {
+        self.submitter().reserve()
+    }
+
+    /// The wait for a place, and then for the result of the job that is put there. Dropped, it
+    /// aborts the job if that has not started.
+    pub fn run<T, F>(&self, job: F) -> Run<'_, 'env, T, F>
+    where
+        T: Send + 'env,
+        F: FnOnce() -> T + Send + 'env,
+    {
+        self.submitter().run(job)
+    }
+
+    /// Changes how many threads there are. Those that are too many end when they have done what
+    /// they do; jobs that wait stay.
+    ///
+    /// # Errors
+    ///
+    /// [`ResizeError`]: the range has no place for a worker, and nothing has changed; or the system
+    /// refused a thread, and the pool has fewer than it is to have.
+    pub fn resize(&self, threads: RangeInclusive<usize>) -> Result<(), ResizeError> {
+        self.owner.resize(threads.into())
+    }
+
+    /// How many threads there are at the least and at the most.
+    pub fn threads(&self) -> RangeInclusive<usize> {
+        let (min, max) = self.house().engine.limits();
+        min..=max
+    }
+
+    /// Starts no more jobs until [`resume`](Self::resume); takes them all the same, as long as there
+    /// is room in the queue. `false` if the pool is shut down.
+    pub fn pause(&self) -> bool {
+        self.house().engine.pause()
+    }
+
+    /// Ends a pause.
+    pub fn resume(&self) {
+        self.owner.resume();
+    }
+
+    /// Takes out what waits in the queue. What is not run by hand is aborted.
+    pub fn purge(&self) -> Vec<Returned<'env>> {
+        returned(self.house().engine.sweep(|_| true))
+    }
+
+    /// The wait for the moment when nothing that was accepted waits or runs. What is submitted
+    /// meanwhile prolongs it.
+    pub fn wait_idle(&self) -> WaitIdle<'_> {
+        self.owner.wait_idle()
+    }
+
+    /// Takes no more jobs from now on, and runs those it has; also ends a pause. Gives a handle for
+    /// the end of the last worker. A second shutdown gives the same.
+    pub fn shutdown(&self) -> Shutdown<'env> {
+        self.owner.shutdown()
+    }
+
+    /// Takes no more jobs from now on, and gives back those that wait; what runs goes on. What is
+    /// not run by hand is aborted. To wait for the workers, call [`shutdown`](Self::shutdown).
+    pub fn shutdown_now(&self) -> Vec<Returned<'env>> {
+        returned(self.owner.close(true))
+    }
+
+    /// [`shutdown`](Self::shutdown), and waits for the end for no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`ShutdownError::Timeout`]; the jobs go on. [`ShutdownError::Inside`] when a job of the pool
+    /// asks, which would wait for itself.
+    pub fn shutdown_timeout(&self, timeout: Duration) -> Result<(), ShutdownError> {
+        self.shutdown().wait_timeout(timeout)
+    }
+
+    /// Whether the pool takes no jobs any more.
+    pub fn is_shut_down(&self) -> bool {
+        self.house().engine.is_closed()
+    }
+
+    /// What the pool has done and does.
+    pub fn metrics(&self) -> Metrics {
+        self.house().engine.metrics()
+    }
+}
+
+fn returned(items: Vec<Item<Task<'_>>>) -> Vec<Returned<'_>> {
+    let named = |item: Item<_>| Returned { lane: item.lane.into(), task: Some(item.entry) };
+    items.into_iter().map(named).collect()
+}
+
+/// A job that was accepted and handed back before it started. Dropping it aborts the job.
+#[must_use = "dropping a job that was handed back aborts it"]
+pub struct Returned<'env> {
+    lane: usize,
+    task: Option<Task<'env>>,
+}
+
+impl Returned<'_> {
+    /// The lane in which it waited.
+    pub const fn lane(&self) -> usize {
+        self.lane
+    }
+
+    /// Runs it here. Its result, or its panic, goes to its handle.
+    pub fn run(mut self) {
+        if let Some(task) = self.task.take() {
+            if let Task::Job(job) = &task {
+                job.note_outside();
+            }
+            let ran = task.run(&super::house::Hooks::default(), &());
+            if let Some(waker) = ran.waker {
+                waker.wake();
+            }
+        }
+    }
+}
+
+impl Drop for Returned<'_> {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.refuse(JobError::Aborted);
+        }
+    }
+}
+
+impl fmt::Debug for Pool<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("metrics", &self.metrics()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Returned<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Returned").field("lane", &self.lane).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,62 @@
+//! What the queue of a pool holds.
+
+use super::house::{Hooks, Work};
+use crate::engine::{Entry, Outcome};
+use crate::error::{JobError, Panicked};
+use crate::job::{Claim, Ran};
+use crate::primitives::Arc;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A job that was accepted.
+pub(crate) enum Task<'env> {
+    /// Nobody waits for it.
+    Plain(Box<dyn FnOnce() + Send + 'env>),
+    /// Somebody may.
+    Job(Arc<dyn Claim + 'env>),
+}
+
+impl Entry for Task<'_> {
+    fn is_void(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Job(job) => job.is_void(),
+        }
+    }
+}
+
+impl Work for Task<'_> {
+    type Context = ();
+
+    #[inline]
+    fn run(self, hooks: &Hooks, (): &()) -> Ran {
+        match self {
+            Self::Plain(job) => match catch_unwind(AssertUnwindSafe(job)) {
+                Ok(()) => Ran::of(Outcome::Completed),
+                Err(payload) => {
+                    hooks.tell_panic(Panicked::new(payload));
+                    Ran::of(Outcome::Panicked)
+                }
+            },
+            Self::Job(job) => job.run(),
+        }
+    }
+
+    fn refuse(self, why: JobError) {
+        match self {
+            Self::Plain(job) => crate::error::drop_payload(job),
+            Self::Job(job) => {
+                job.refuse(why);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Task<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain(_) => "Plain",
+            Self::Job(_) => "Job",
+        })
+    }
+}
