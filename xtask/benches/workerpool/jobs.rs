@@ -45,7 +45,7 @@ pub fn scenarios() -> Vec<Scenario> {
 struct Floor;
 
 impl Subject for Floor {
-    const NAME: &'static str = "a shared counter";
+    const NAME: &'static str = "floor";
     const ROLE: Role = Role::Floor;
 }
 
