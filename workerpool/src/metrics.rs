@@ -5,7 +5,8 @@ use crate::engine::Outcome;
 /// The numbers of a pool, at one moment.
 ///
 /// Taken under the lock of the queue: they fit together. What workers count for themselves
-/// (`completed` … `expired`) is added up when it is asked for.
+/// (`completed` … `expired`) is added up when it is asked for; a job counts when its worker looks for
+/// the next one, which may be a moment after its handle has the result.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {

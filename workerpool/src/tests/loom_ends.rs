@@ -34,7 +34,7 @@ fn submit_meets_shutdown() {
 /// H4: the end comes to workers that sleep, or are about to.
 #[test]
 fn shutdown_meets_workers_that_fall_asleep() {
-    explore(Explore::All, || {
+    explore(Explore::Preemptions(3), || {
         let pool = Pool::new(2, 1);
         pool.end();
     });
