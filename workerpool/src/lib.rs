@@ -41,10 +41,10 @@
 //!   ends for one.
 //! * **The end.** `shutdown` runs what was accepted, `shutdown_now` gives it back. Dropping the last
 //!   clone of a pool is a shutdown that is waited for, unless a job of the pool drops it. Whatever is
-//!   submitted afterwards comes back as [`Rejected`].
+//!   submitted afterwards comes back as `Rejected`.
 //! * **Waiting inside.** A job that waits for another of its pool runs it if it has not started. One
 //!   that runs elsewhere is waited for, and if every worker would wait so, that is
-//!   [`JobError::WouldDeadlock`].
+//!   `JobError::WouldDeadlock`.
 //! * **Cancel safety.** Every wait may be dropped at any time: a turn in line goes to the next, a job
 //!   of `run` that has not started is aborted, everything else goes on.
 //!
