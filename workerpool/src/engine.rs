@@ -109,7 +109,7 @@ impl<J: Entry> Engine<J> {
             Push::NoWorker
         } else {
             line.enqueue(make());
-            return Push::Accepted(self.leave(line, after));
+            return Push::Accepted(self.leave(line, &mut after));
         };
         drop(line);
         after.finish();
@@ -135,7 +135,7 @@ impl<J: Entry> Engine<J> {
                 line.enqueue(item);
                 count += 1;
             }
-            return (Push::Accepted(self.leave(line, after)), count);
+            return (Push::Accepted(self.leave(line, &mut after)), count);
         };
         drop(line);
         after.finish();
@@ -157,7 +157,7 @@ impl<J: Entry> Engine<J> {
             return Push::Closed;
         }
         line.enqueue(make());
-        Push::Accepted(self.leave(line, after))
+        Push::Accepted(self.leave(line, &mut after))
     }
 
     /// Accepts a job in the place of the one that has waited longest where it matters least, which
@@ -187,7 +187,7 @@ impl<J: Entry> Engine<J> {
             line.rejected += 1;
         }
         line.enqueue(make());
-        (Push::Accepted(self.leave(line, after)), evicted)
+        (Push::Accepted(self.leave(line, &mut after)), evicted)
     }
 
     /// A worker that was started takes its seat.
@@ -268,7 +268,7 @@ impl<J: Entry> Engine<J> {
             if !matches!(next, Next::Job(_)) {
                 line.tell_stuck(&mut after.batch);
             }
-            return (next, self.leave(line, after));
+            return (next, self.leave(line, &mut after));
         }
     }
 
@@ -326,13 +326,13 @@ impl<J: Entry> Engine<J> {
         line.crew.start_failed();
         line.tell(&mut after.batch);
         // Not another start, which would fail likewise.
-        let start = if line.crew.idle() > 0 { self.leave(line, after) } else { None };
+        let start = if line.crew.idle() > 0 { self.leave(line, &mut after) } else { None };
         debug_assert!(start.is_none(), "an idle worker is called before one is started");
     }
 
     /// Leaves the lock, having called whom the jobs need.
     #[inline]
-    fn leave(&self, mut line: Guard<'_, J>, mut after: After<J>) -> Option<Start> {
+    fn leave(&self, mut line: Guard<'_, J>, after: &mut After<J>) -> Option<Start> {
         let start = match line.call() {
             Summon::Nobody => None,
             Summon::Start => Some(Start(())),
@@ -354,7 +354,7 @@ impl<J> After<J> {
     /// Wakes and drops, outside the lock. Nobody is here to take a panic, least of all a worker
     /// with a job in its hands.
     #[inline]
-    fn finish(mut self) {
+    fn finish(&mut self) {
         if !self.batch.is_empty() {
             let mut panic = WakePanic::default();
             self.batch.wake_all(&mut panic);

@@ -51,7 +51,7 @@ impl<J: Entry> Engine<J> {
         }
         line.promise_places(&mut after.batch);
         line.tell(&mut after.batch);
-        (out, self.leave(line, after))
+        (out, self.leave(line, &mut after))
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -71,7 +71,7 @@ impl<J: Entry> Engine<J> {
         let mut line = self.line.lock();
         line.crew.resume();
         line.promise_places(&mut after.batch);
-        self.leave(line, after)
+        self.leave(line, &mut after)
     }
 
     /// Idle workers look whether they are to go; the others when they come.
@@ -82,7 +82,7 @@ impl<J: Entry> Engine<J> {
         line.call_all(&mut after.batch);
         line.recount(true);
         line.promise_places(&mut after.batch);
-        self.leave(line, after)
+        self.leave(line, &mut after)
     }
 
     /// A job was refused.
