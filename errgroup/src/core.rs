@@ -129,9 +129,14 @@ impl<'s, T, E> Core<'s, T, E> {
     #[inline]
     pub(crate) fn started(&self, index: usize) {
         if self.observe {
-            if let Some(now) = Deadline::after(Duration::ZERO) {
-                self.told.lock().started.insert(index, now);
-            }
+            self.note_start(index);
+        }
+    }
+
+    #[cold]
+    fn note_start(&self, index: usize) {
+        if let Some(now) = Deadline::after(Duration::ZERO) {
+            self.told.lock().started.insert(index, now);
         }
     }
 
@@ -139,8 +144,13 @@ impl<'s, T, E> Core<'s, T, E> {
     #[inline]
     pub(crate) fn ended(&self, index: usize) {
         if self.observe {
-            self.told.lock().started.remove(&index);
+            self.note_end(index);
         }
+    }
+
+    #[cold]
+    fn note_end(&self, index: usize) {
+        self.told.lock().started.remove(&index);
     }
 
     /// Until the label is dropped, snapshots tell that the task waits for `what`.

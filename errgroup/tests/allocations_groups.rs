@@ -111,6 +111,8 @@ mod tasks {
     use lockgate_errgroup::task::Group;
     use lockgate_errgroup::{Builder, CancelToken};
     use std::hint::black_box;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
     use tokio::runtime::Runtime;
 
     fn runtime() -> Runtime {
@@ -145,6 +147,44 @@ mod tasks {
             // A few for the runners and their decks, which come and go.
             assert!(count <= TASKS + 100, "{count} for {TASKS} tasks, limit {limit:?}");
         }
+    }
+
+    /// In a runtime of several threads a spawner frees what it has allocated, though others ran it,
+    /// and what it keeps until then is bounded: also behind a task that lasts.
+    #[test]
+    fn a_spawner_has_its_memory_back() {
+        const MOST: u64 = 1024 * 1024;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        for lasting in [false, true] {
+            let runs = Arc::new(AtomicU64::new(0));
+            let _inside = runtime.enter();
+            let group = Group::<(), ()>::build(builder(None)).unwrap();
+            let info = measure(|| {
+                if lasting {
+                    group.try_spawn(|_| std::future::pending()).unwrap();
+                }
+                for task in 1..=20 * TASKS {
+                    let counted = Arc::clone(&runs);
+                    let spawned = group.try_spawn(move |_| async move {
+                        counted.fetch_add(1, Ordering::Relaxed);
+                        Ok(())
+                    });
+                    spawned.unwrap();
+                    while task % 100 == 0 && runs_of(&runs) < task {
+                        std::thread::yield_now();
+                    }
+                }
+            });
+            assert_eq!(runs_of(&runs), 20 * TASKS);
+            assert!(info.count_total >= 20 * TASKS, "{} allocations", info.count_total);
+            assert!(info.bytes_max < MOST, "{} bytes at once", info.bytes_max);
+            group.abort();
+        }
+    }
+
+    fn runs_of(count: &Arc<AtomicU64>) -> u64 {
+        count.load(Ordering::Relaxed)
     }
 
     /// One that waits costs no more: its place among those who wait is used again.

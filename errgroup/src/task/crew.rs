@@ -151,10 +151,14 @@ impl<T, E> Crew<T, E> {
 
     /// The wait for the moment when no accepted task is left.
     pub(super) fn poll_quiet(&self, ticket: &mut Option<Ticket>, waker: &Waker) -> Place {
-        match &self.mode {
+        let place = match &self.mode {
             Mode::Unlimited(count) => count.poll_quiet(ticket, waker),
             Mode::Limited(pool) => pool.poll_quiet(ticket, waker),
+        };
+        if place == Place::Ready {
+            self.runtime.release();
         }
+        place
     }
 
     pub(super) fn leave_quiet(&self, ticket: Ticket) {
@@ -198,13 +202,22 @@ impl<T, E> fmt::Debug for Crew<T, E> {
 }
 
 /// How many tasks live, and who waits for the last one.
+///
+/// Spawns and ends are counted apart, on cache lines of their own: one word for both goes from the
+/// spawner's core to the workers' and back for each task.
 #[derive(Debug)]
 pub(super) struct Count {
-    /// Twice the number, and `WAITED`.
-    word: AtomicUsize,
-    next_index: AtomicUsize,
+    /// How many were spawned, times `ONE`.
+    entered: Apart<AtomicUsize>,
+    /// How many have ended, times `ONE`, and `WAITED`.
+    exited: Apart<AtomicUsize>,
     joiners: Mutex<Waiters<(), ()>>,
 }
+
+/// On a cache line of its own.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Apart<T>(T);
 
 /// Somebody waits for the last task. Set under the lock.
 const WAITED: usize = 1;
@@ -213,8 +226,8 @@ const ONE: usize = 2;
 impl Count {
     fn new() -> Self {
         Self {
-            word: AtomicUsize::new(0),
-            next_index: AtomicUsize::new(0),
+            entered: Apart(AtomicUsize::new(0)),
+            exited: Apart(AtomicUsize::new(0)),
             joiners: Mutex::new(Waiters::new()),
         }
     }
@@ -222,15 +235,26 @@ impl Count {
     /// One more; its index.
     #[inline]
     pub(super) fn enter(&self) -> usize {
-        // ORDERING: Relaxed: it publishes nothing, and who enters from inside is counted itself.
-        self.word.fetch_add(ONE, Ordering::Relaxed);
-        // ORDERING: Relaxed: a number that nobody else gets.
-        self.next_index.fetch_add(1, Ordering::Relaxed)
+        // ORDERING: Relaxed: a number that nobody else gets. It publishes nothing: whoever counts
+        // the task's end has it from the task, by way of `exit`.
+        self.entered.0.fetch_add(ONE, Ordering::Relaxed) / ONE
     }
 
     pub(super) fn live(&self) -> usize {
+        // ORDERING: Acquire pairs with the Release in `exit`: who has ended was spawned.
+        let exited = self.exited.0.load(Ordering::Acquire) & !WAITED;
         // ORDERING: Relaxed: a snapshot.
-        self.word.load(Ordering::Relaxed) / ONE
+        self.entered.0.load(Ordering::Relaxed).wrapping_sub(exited) / ONE
+    }
+
+    /// Whether all have ended that were spawned, where `exited` was found by an Acquire.
+    ///
+    /// INVARIANT: it is exact for what the caller may know of. Each task was spawned before it
+    /// ended, by whoever waits or by a task; so the Acquire has brought every spawn but those that
+    /// run beside it, and their own ends come after this one.
+    fn all_of(&self, exited: usize) -> bool {
+        // ORDERING: Relaxed: see above.
+        self.entered.0.load(Ordering::Relaxed) == exited & !WAITED
     }
 
     /// One less.
@@ -238,7 +262,8 @@ impl Count {
     pub(super) fn exit(&self) {
         // ORDERING: Release, so that what the task did happens before the join; AcqRel because the
         // last of them passes on what the others did, by way of the lock.
-        if self.word.fetch_sub(ONE, Ordering::AcqRel) == ONE | WAITED {
+        let before = self.exited.0.fetch_add(ONE, Ordering::AcqRel);
+        if before & WAITED != 0 && self.all_of(before.wrapping_add(ONE)) {
             self.tell_joiners();
         }
     }
@@ -247,12 +272,13 @@ impl Count {
     fn tell_joiners(&self) {
         let mut batch = WakeBatch::default();
         let mut joiners = self.joiners.lock();
-        // ORDERING: Relaxed: only whether there are new ones; then the last of those tells.
-        if self.word.load(Ordering::Relaxed) >= ONE {
+        // ORDERING: Acquire pairs with the Release in `exit`, for `all_of`. If there are new ones,
+        // the last of those tells.
+        if !self.all_of(self.exited.0.load(Ordering::Acquire)) {
             return;
         }
         // ORDERING: Relaxed: `exit` has acquired, and the lock passes it on.
-        self.word.fetch_and(!WAITED, Ordering::Relaxed);
+        self.exited.0.fetch_and(!WAITED, Ordering::Relaxed);
         joiners.settle_where(&mut batch, |()| Some(()));
         drop(joiners);
         let mut panic = WakePanic::default();
@@ -274,12 +300,12 @@ impl Count {
         // ORDERING: AcqRel: an Acquire of what the tasks released, where none is left. One
         // operation announces the wait and looks: the last `exit` comes before it and is seen,
         // or after it and sees WAITED.
-        if self.word.fetch_or(WAITED, Ordering::AcqRel) < ONE {
+        if self.all_of(self.exited.0.fetch_or(WAITED, Ordering::AcqRel)) {
             // INVARIANT: while somebody is in line WAITED stands, also if the last `exit` is on
             // its way to the lock: tasks that come before it gets there leave it to their last.
             if joiners.is_empty() {
                 // ORDERING: Relaxed: under the lock, where nobody else waits.
-                self.word.fetch_and(!WAITED, Ordering::Relaxed);
+                self.exited.0.fetch_and(!WAITED, Ordering::Relaxed);
             }
             drop(joiners);
             drop(fresh);

@@ -193,8 +193,16 @@ where
 }
 
 impl<T: Send + 'static, E: Send + 'static, F> Spawn<'_, T, E, F> {
+    #[inline]
     fn leave(&mut self) {
-        if let (Some(ticket), Mode::Limited(pool)) = (self.ticket.take(), &self.crew.mode) {
+        if let Some(ticket) = self.ticket.take() {
+            self.leave_line(ticket);
+        }
+    }
+
+    #[cold]
+    fn leave_line(&self, ticket: Ticket) {
+        if let Mode::Limited(pool) = &self.crew.mode {
             // CANCEL: a place that was promised goes to the next spawner.
             pool.leave_place(ticket);
         }

@@ -41,6 +41,9 @@ impl Runtime {
         self.0.lock().unwrap().push_back(Kept(Box::pin(future)));
     }
 
+    /// Nothing is kept.
+    pub(crate) fn release(&self) {}
+
     /// What was spawned first and is still here.
     pub(crate) fn take(&self) -> Option<Spawned> {
         self.0.lock().unwrap().pop_front().map(|kept| kept.0)

@@ -60,7 +60,7 @@ fn last_task_meets_join() {
 /// G3: the last two tasks end at once.
 #[test]
 fn last_two_tasks_meet_join() {
-    explore(Explore::All, || {
+    explore(THREE, || {
         let (runtime, group) = unlimited();
         let notes = [Note::new(), Note::new()];
         for note in &notes {
@@ -75,6 +75,51 @@ fn last_two_tasks_meet_join() {
         join(group).unwrap();
         notes.iter().for_each(|note| note.assert_seen());
         tasks.into_iter().for_each(|task| task.join().unwrap());
+    });
+}
+
+/// G3: a task ends while one more is spawned from outside, and then somebody joins.
+#[test]
+fn last_task_meets_spawn_and_join() {
+    explore(THREE, || {
+        let (runtime, group) = unlimited();
+        let notes = [Note::new(), Note::new()];
+        let tasks = notes.each_ref().map(|note| {
+            let written = Arc::clone(note);
+            let spawned = group.try_spawn(|_| async move {
+                written.write();
+                Ok(())
+            });
+            spawned.unwrap();
+            run(runtime.take().unwrap())
+        });
+        join(group).unwrap();
+        notes.iter().for_each(|note| note.assert_seen());
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+    });
+}
+
+/// G3: a task spawns another and ends, and the other ends, while somebody joins.
+#[test]
+fn task_that_spawns_meets_join() {
+    explore(Explore::All, || {
+        let (runtime, group) = unlimited();
+        let note = Note::new();
+        let written = Arc::clone(&note);
+        let spawned = group.try_spawn(move |cx| async move {
+            let inner = cx.try_spawn(move |_| async move {
+                written.write();
+                Ok(())
+            });
+            inner.unwrap();
+            Ok(())
+        });
+        spawned.unwrap();
+        let tasks = runtime.clone();
+        let worker = thread::spawn(move || tasks.run());
+        join(group).unwrap();
+        note.assert_seen();
+        worker.join().unwrap();
     });
 }
 
