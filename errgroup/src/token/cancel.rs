@@ -90,10 +90,10 @@ impl Harvest {
 
     fn sort(&mut self, dependents: Dependents) {
         let Dependents { wakers, children, callbacks } = dependents;
+        wakers.drain(|waker| self.wakers.push(waker));
         self.nodes.reserve(children.len());
-        self.nodes.extend(children.drain());
-        wakers.drain().for_each(|waker| self.wakers.push(waker));
-        self.callbacks.extend(callbacks.drain());
+        children.drain(|node| self.nodes.push(node));
+        callbacks.drain(|job| self.callbacks.push(job));
     }
 
     /// Without any lock: wakers and callbacks may come back to the token, take their time, or

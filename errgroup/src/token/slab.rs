@@ -89,13 +89,20 @@ impl<T> Slab<T> {
         mem::replace(self, Self::new())
     }
 
-    pub(super) fn drain(self) -> impl Iterator<Item = T> {
-        let more = self.more.into_iter().flat_map(|more| more.places);
-        let more = more.filter_map(|place| match place {
-            Place::Taken(value) => Some(value),
-            Place::Free(_) => None,
-        });
-        self.first.into_iter().chain(more)
+    /// Calls `each` with everything. Not an iterator: the drops of its halves cost a chain of nodes
+    /// as much as all else.
+    #[inline]
+    pub(super) fn drain(self, mut each: impl FnMut(T)) {
+        if let Some(first) = self.first {
+            each(first);
+        }
+        if let Some(more) = self.more {
+            for place in more.places {
+                if let Place::Taken(value) = place {
+                    each(value);
+                }
+            }
+        }
     }
 }
 
