@@ -103,7 +103,8 @@ impl Link {
         // What a cancelled parent had is in the hands of whoever cancelled it.
         if !self.parent.is_flagged() {
             let mut inner = self.parent.inner.lock();
-            let removed = (!self.parent.is_flagged()).then(|| inner.dependents.children.remove(place));
+            let removed =
+                (!self.parent.is_flagged()).then(|| inner.dependents.children.remove(place));
             drop(inner);
             drop(removed);
         }
@@ -455,30 +456,29 @@ impl Drop for Node {
     fn drop(&mut self) {
         match mem::replace(&mut self.parents, Parents::None) {
             Parents::None => {}
-            // Most are not the last that the parent is there for.
+            // Most parents have other owners.
             Parents::One(link) => {
                 if let Some(last) = Arc::into_inner(link.parent) {
-                    last.go();
+                    last.drop_above();
                 }
             }
-            parents => parents.go(),
+            parents => parents.drop_all(),
         }
     }
 }
 
 impl Node {
-    /// The last owner's part.
     #[cold]
     #[inline(never)]
-    fn go(mut self) {
-        mem::replace(&mut self.parents, Parents::None).go();
+    fn drop_above(mut self) {
+        mem::replace(&mut self.parents, Parents::None).drop_all();
     }
 }
 
 impl Parents {
     #[cold]
     #[inline(never)]
-    fn go(mut self) {
+    fn drop_all(mut self) {
         let mut more = Vec::new();
         loop {
             let next = match self {
