@@ -3,6 +3,7 @@
 mod callback;
 mod cancel;
 mod condvar;
+mod dependents;
 #[cfg(feature = "tokio-util")]
 mod foreign;
 mod guard;
@@ -156,7 +157,7 @@ impl CancelToken {
 
     pub(crate) fn child_with(&self, deadline: Option<Deadline>) -> Self {
         Self(Some(match &self.0 {
-            Some(parent) => Node::beneath(Parents::one(parent), deadline),
+            Some(parent) => Node::child(parent, deadline),
             None => Node::new(deadline),
         }))
     }
@@ -185,7 +186,7 @@ impl CancelToken {
             tokens.iter().filter_map(|token| token.borrow().node()).collect();
         Self(Some(match parents.as_slice() {
             [] => Node::new(None),
-            [parent] => Node::beneath(Parents::one(parent), None),
+            [parent] => Node::child(parent, None),
             parents => Node::beneath(Parents::many(parents), None),
         }))
     }

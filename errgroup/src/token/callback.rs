@@ -1,7 +1,7 @@
 //! Functions that are called when a token is cancelled.
 
 use super::CancelToken;
-use super::node::{Dependent, Seat};
+use super::node::Seat;
 use crate::primitives::{Arc, Mutex, thread};
 use std::fmt;
 use std::mem;
@@ -132,7 +132,7 @@ impl CancelToken {
             job.run();
             return registration(None);
         }
-        match node.sit_down(Dependent::Callback(Arc::clone(&job)), true) {
+        match node.sit_down(Arc::clone(&job), true) {
             Ok(seat) => registration(Some(seat)),
             Err(_) => {
                 job.run();
@@ -197,7 +197,7 @@ impl Registration {
     fn leave(&mut self) -> bool {
         let taken_back = self.job.take_back();
         if let (Some(seat), Some(node)) = (self.seat.take(), self.token.node()) {
-            node.leave(&seat);
+            node.leave::<Arc<Job>>(&seat);
         }
         taken_back
     }

@@ -1,8 +1,8 @@
 //! Cancelling: first every flag, under locks and without a call to anybody, then the calls.
 
 use super::callback::Job;
-use super::node::{Dependent, Node};
-use super::slab::Slab;
+use super::dependents::Dependents;
+use super::node::Node;
 use crate::cause::Cause;
 use crate::primitives::{Arc, Deadline};
 use crate::waiters::{WakeBatch, WakePanic};
@@ -17,6 +17,15 @@ struct Harvest {
     elsewhere: Vec<usize>,
     wakers: WakeBatch,
     callbacks: Vec<Arc<Job>>,
+}
+
+/// How one node beneath was found.
+enum Found {
+    Cancelled,
+    /// And it was flagged, with nothing beneath that is to be told.
+    Alone,
+    /// The same, with this beneath.
+    With(Dependents),
 }
 
 impl Node {
@@ -44,18 +53,22 @@ impl Node {
         !expired
     }
 
-    /// One node beneath the one that is cancelled. `None` if it was cancelled already.
-    fn flag_beneath(&self, above: &Cause, top: Option<&Deadline>) -> Option<Slab<Dependent>> {
+    /// One node beneath the one that is cancelled.
+    fn flag_beneath(&self, above: &Cause, top: Option<&Deadline>) -> Found {
         let mut inner = self.inner.lock();
         if self.is_flagged() {
-            return None;
+            return Found::Cancelled;
         }
         // A deadline of its own may have come first; the top's was looked at there.
         let is_own = |own: &Deadline| top.is_none_or(|top| own.is_before(top));
         let expired = self.deadline.as_ref().is_some_and(is_own) && self.has_expired();
         self.flag(&mut inner, if expired { Cause::Deadline } else { above.clone() });
         drop(inner.disarm());
-        Some(inner.dependents.take())
+        if inner.dependents.is_empty() {
+            Found::Alone
+        } else {
+            Found::With(inner.dependents.take())
+        }
     }
 }
 
@@ -67,33 +80,20 @@ impl Harvest {
         let mut at = 0;
         while let Some(node) = self.nodes.get(at) {
             match node.flag_beneath(cause, top) {
-                Some(dependents) => self.sort(dependents),
-                None if node.is_shared() => self.elsewhere.push(at),
-                None => {}
+                Found::With(dependents) => self.sort(dependents),
+                Found::Cancelled if node.is_shared() => self.elsewhere.push(at),
+                Found::Cancelled | Found::Alone => {}
             }
             at += 1;
         }
     }
 
-    fn sort(&mut self, dependents: Slab<Dependent>) {
-        if dependents.is_empty() {
-            return;
-        }
-        let mut left = dependents.len();
-        for dependent in dependents.drain() {
-            match dependent {
-                Dependent::Child(node) => {
-                    // Room for all, where there is a child at all.
-                    if self.nodes.len() == self.nodes.capacity() {
-                        self.nodes.reserve(left);
-                    }
-                    self.nodes.push(node);
-                }
-                Dependent::Waiter(waker) => self.wakers.push(waker),
-                Dependent::Callback(job) => self.callbacks.push(job),
-            }
-            left -= 1;
-        }
+    fn sort(&mut self, dependents: Dependents) {
+        let Dependents { wakers, children, callbacks } = dependents;
+        wakers.drain(|waker| self.wakers.push(waker));
+        self.nodes.reserve(children.len());
+        children.drain(|node| self.nodes.push(node));
+        callbacks.drain(|job| self.callbacks.push(job));
     }
 
     /// Without any lock: wakers and callbacks may come back to the token, take their time, or

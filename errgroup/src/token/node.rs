@@ -2,8 +2,8 @@
 //!
 //! The numbers K1 to K7 are those of DESIGN.md.
 
-use super::callback::Job;
-use super::slab::{NIL, Slab};
+use super::dependents::{Dependents, Seated};
+use super::slab::NIL;
 use crate::cause::Cause;
 use crate::primitives::atomic::{AtomicU8, AtomicUsize, Ordering};
 use crate::primitives::{Arc, Deadline, Mutex, MutexGuard};
@@ -39,7 +39,7 @@ pub(crate) struct Node {
 pub(super) struct Inner {
     /// INVARIANT: empty once the state is `CANCELLED`. So whoever has a place looks at the state,
     /// under the lock, before it uses the number.
-    pub(super) dependents: Slab<Dependent>,
+    pub(super) dependents: Dependents,
     /// How many of them only a timer would tell of the deadline …
     timed: usize,
     /// … and its entry there.
@@ -47,13 +47,6 @@ pub(super) struct Inner {
     /// Written once, before the state. Not beside the state in a `OnceLock`, whose two exchanges
     /// are a quarter of what a child costs a cancel; it is asked for rarely.
     pub(super) cause: Option<Cause>,
-}
-
-/// What is to be told of a cancel.
-pub(super) enum Dependent {
-    Waiter(Waker),
-    Child(Arc<Node>),
-    Callback(Arc<Job>),
 }
 
 /// What a node hangs on.
@@ -81,14 +74,7 @@ pub(super) struct Seat {
     timed: bool,
 }
 
-/// What the lock guarded and is for its holder to drop outside.
-pub(super) type Removed = (Option<Dependent>, Option<timer::Due>);
-
 impl Parents {
-    pub(super) fn one(parent: &Arc<Node>) -> Self {
-        Self::One(Link::new(parent))
-    }
-
     pub(super) fn many(parents: &[&Arc<Node>]) -> Self {
         Self::Many(parents.iter().map(|parent| Link::new(parent)).collect())
     }
@@ -117,7 +103,8 @@ impl Link {
         // What a cancelled parent had is in the hands of whoever cancelled it.
         if !self.parent.is_flagged() {
             let mut inner = self.parent.inner.lock();
-            let removed = (!self.parent.is_flagged()).then(|| inner.dependents.remove(place));
+            let removed =
+                (!self.parent.is_flagged()).then(|| inner.dependents.children.remove(place));
             drop(inner);
             drop(removed);
         }
@@ -128,6 +115,16 @@ impl Link {
 impl Node {
     pub(super) fn new(deadline: Option<Deadline>) -> Arc<Self> {
         Arc::new(Self::with(deadline, Parents::None))
+    }
+
+    /// A node beneath one other.
+    pub(super) fn child(parent: &Arc<Self>, own: Option<Deadline>) -> Arc<Self> {
+        let deadline = earlier(own.as_ref(), parent.deadline.as_ref()).cloned();
+        let node = Arc::new(Self::with(deadline, Parents::One(Link::new(parent))));
+        if let Parents::One(link) = &node.parents {
+            node.register(link);
+        }
+        node
     }
 
     /// A node beneath others. Its deadline is the earliest of theirs and `own`.
@@ -158,7 +155,7 @@ impl Node {
             parents,
             handles: AtomicUsize::new(1),
             inner: Mutex::new(Inner {
-                dependents: Slab::new(),
+                dependents: Dependents::new(),
                 timed: 0,
                 alarm: None,
                 cause: None,
@@ -171,7 +168,7 @@ impl Node {
     /// K2: hangs this node on a parent, or cancels it if the parent is.
     fn register(self: &Arc<Self>, link: &Link) {
         let parent = &link.parent;
-        let child = Dependent::Child(Arc::clone(self));
+        let child = Arc::clone(self);
         let mut inner = parent.inner.lock();
         if parent.is_flagged() {
             drop(inner);
@@ -180,7 +177,7 @@ impl Node {
             return;
         }
         // ORDERING: Relaxed: nobody else has the child yet.
-        link.place.store(inner.dependents.insert(child), Ordering::Relaxed);
+        link.place.store(inner.dependents.children.insert(child), Ordering::Relaxed);
         parent.retain();
     }
 
@@ -252,8 +249,7 @@ impl Node {
         }
         let Some(held) = seat else {
             // Cloning and dropping a waker is user code: outside the lock.
-            let waker = waker.clone();
-            return match self.sit_down(Dependent::Waiter(waker), timed) {
+            return match self.sit_down(waker.clone(), timed) {
                 Ok(taken) => {
                     *seat = Some(taken);
                     false
@@ -264,51 +260,73 @@ impl Node {
                 }
             };
         };
-        let place = held.place;
+        let sits = self.keep_waker(held.place, waker);
+        if !sits {
+            *seat = None;
+        }
+        !sits
+    }
+
+    /// K3.3: the place is to have this waker. `false` if it means nothing any more.
+    fn keep_waker(&self, place: usize, waker: &Waker) -> bool {
         if let Some(mut inner) = self.lock_open() {
-            if inner.waiter(place).is_some_and(|kept| kept.will_wake(waker)) {
-                return false;
+            let kept = inner.dependents.wakers.get_mut(place);
+            if kept.is_some_and(|kept| kept.will_wake(waker)) {
+                return true;
             }
             drop(inner);
             let fresh = waker.clone();
             if let Some(mut inner) = self.lock_open() {
-                let stale = inner.waiter(place).map(|kept| mem::replace(kept, fresh));
+                let kept = inner.dependents.wakers.get_mut(place);
+                let stale = kept.map(|kept| mem::replace(kept, fresh));
                 drop(inner);
                 drop(stale);
-                return false;
+                return true;
             }
         }
-        *seat = None;
-        true
+        false
     }
 
     /// Takes a place for `dependent`, or gives it back if this is cancelled.
-    pub(super) fn sit_down(
+    #[inline]
+    pub(super) fn sit_down<T: Seated>(
         self: &Arc<Self>,
-        dependent: Dependent,
+        dependent: T,
         timed: bool,
-    ) -> Result<Seat, Dependent> {
+    ) -> Result<Seat, T> {
         let Some(mut inner) = self.lock_open() else { return Err(dependent) };
-        let place = inner.dependents.insert(dependent);
-        let timed = timed && self.deadline.is_some();
-        let alarm = if timed { self.arm(&mut inner) } else { timer::Alarm::Set };
-        drop(inner);
-        let seat = Seat { place, timed };
-        if let Err(error) = alarm.ring() {
-            self.leave(&seat);
-            panic!("the timer thread cannot be started: {error}");
+        let place = T::slab(&mut inner.dependents).insert(dependent);
+        let seat = Seat { place, timed: timed && self.deadline.is_some() };
+        if seat.timed {
+            self.watch::<T>(inner, &seat);
         }
         Ok(seat)
     }
 
+    /// Sees to it that a timer watches the clock for a place that was just taken.
+    #[cold]
+    #[inline(never)]
+    fn watch<T: Seated>(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>, seat: &Seat) {
+        let alarm = self.arm(&mut inner);
+        drop(inner);
+        if let Err(error) = alarm.ring() {
+            self.leave::<T>(seat);
+            panic!("the timer thread cannot be started: {error}");
+        }
+    }
+
     /// K3: gives up a place. CANCEL: what a cancel took out before is woken or run by it.
-    pub(super) fn leave(&self, seat: &Seat) {
-        if !self.is_flagged() {
-            if let Some(mut inner) = self.lock_open() {
-                let removed = inner.remove(seat);
-                drop(inner);
-                drop(removed);
-            }
+    #[inline]
+    pub(super) fn leave<T: Seated>(&self, seat: &Seat) {
+        if self.is_flagged() {
+            return;
+        }
+        if let Some(mut inner) = self.lock_open() {
+            let removed = T::slab(&mut inner.dependents).remove(seat.place);
+            let due = if seat.timed { inner.one_less_timed() } else { None };
+            drop(inner);
+            drop(removed);
+            drop(due);
         }
     }
 
@@ -409,18 +427,10 @@ impl Node {
 }
 
 impl Inner {
-    fn waiter(&mut self, place: usize) -> Option<&mut Waker> {
-        match self.dependents.get_mut(place) {
-            Some(Dependent::Waiter(waker)) => Some(waker),
-            _ => None,
-        }
-    }
-
-    fn remove(&mut self, seat: &Seat) -> Removed {
-        let dependent = self.dependents.remove(seat.place);
-        self.timed -= usize::from(seat.timed);
-        let due = if seat.timed && self.timed == 0 { self.disarm() } else { None };
-        (dependent, due)
+    #[cold]
+    fn one_less_timed(&mut self) -> Option<timer::Due> {
+        self.timed -= 1;
+        if self.timed == 0 { self.disarm() } else { None }
     }
 
     /// INVARIANT: what it gives is another owner of the node, never the last.
@@ -442,22 +452,47 @@ pub(super) fn earlier<'a>(
 
 /// K5: a chain of nodes goes in a loop, however deep it is.
 impl Drop for Node {
+    #[inline]
     fn drop(&mut self) {
-        let mut parents = mem::replace(&mut self.parents, Parents::None);
+        match mem::replace(&mut self.parents, Parents::None) {
+            Parents::None => {}
+            // Most parents have other owners.
+            Parents::One(link) => {
+                if let Some(last) = Arc::into_inner(link.parent) {
+                    last.drop_above();
+                }
+            }
+            parents => parents.drop_all(),
+        }
+    }
+}
+
+impl Node {
+    #[cold]
+    #[inline(never)]
+    fn drop_above(mut self) {
+        mem::replace(&mut self.parents, Parents::None).drop_all();
+    }
+}
+
+impl Parents {
+    #[cold]
+    #[inline(never)]
+    fn drop_all(mut self) {
         let mut more = Vec::new();
         loop {
-            let next = match parents {
-                Parents::One(link) => Some(link.parent),
-                Parents::Many(links) => {
+            let next = match self {
+                Self::One(link) => Some(link.parent),
+                Self::Many(links) => {
                     more.extend(links.into_iter().map(|link| link.parent));
                     more.pop()
                 }
                 _ => more.pop(),
             };
             let Some(next) = next else { break };
-            parents = match Arc::into_inner(next) {
-                Some(mut last) => mem::replace(&mut last.parents, Parents::None),
-                None => Parents::None,
+            self = match Arc::into_inner(next) {
+                Some(mut last) => mem::replace(&mut last.parents, Self::None),
+                None => Self::None,
             };
         }
     }

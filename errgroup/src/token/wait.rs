@@ -161,7 +161,7 @@ impl<S: Borrow<CancelToken>> Drop for WaitCancelled<S> {
     #[inline]
     fn drop(&mut self) {
         if let (Some(seat), Some(node)) = (&self.seat, self.token.borrow().node()) {
-            node.leave(seat);
+            node.leave::<Waker>(seat);
         }
     }
 }
