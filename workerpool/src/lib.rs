@@ -78,35 +78,46 @@
 
 #[cfg(all(feature = "sync", not(all(test, lockgate_loom))))]
 mod cores;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
+#[cfg_attr(not(feature = "sync"), allow(dead_code, reason = "tasks do not use all of it"))]
 mod engine;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 mod error;
 #[cfg(feature = "sync")]
 mod job;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 mod lanes;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 mod metrics;
 #[cfg(feature = "sync")]
 mod parker;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
+mod policy;
+#[cfg(any(feature = "sync", feature = "async"))]
 mod primitives;
-#[cfg(feature = "sync")]
+#[cfg(all(feature = "async", not(all(test, lockgate_loom))))]
+mod runtime;
+#[cfg(all(test, feature = "async", lockgate_loom))]
+#[path = "tests/task_runtime.rs"]
+mod runtime;
+#[cfg(any(feature = "sync", feature = "async"))]
+#[cfg_attr(not(feature = "sync"), allow(dead_code, reason = "tasks do not use all of it"))]
 mod state;
+#[cfg(feature = "async")]
+pub mod task;
 #[cfg(all(test, feature = "sync"))]
 mod tests;
 #[cfg(feature = "sync")]
 pub mod thread;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 mod waiters;
 
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 pub use error::{
     BuildError, Closed, JobError, Panicked, Reason, Rejected, RejectedBatch, ResizeError, RunError,
     ShutdownError, WaitError,
 };
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 pub use metrics::Metrics;
-#[cfg(feature = "sync")]
-pub use thread::{Queue, Reject};
+#[cfg(any(feature = "sync", feature = "async"))]
+pub use policy::{Queue, Reject};

@@ -1,0 +1,2 @@
+//! Webhooks.
+fn main() {}
