@@ -89,7 +89,7 @@ fn runtime_ends_while_a_worker_is_started() {
     });
 }
 
-/// H3, for tasks: a job comes while the pool is shut down: it runs, or it comes back.
+/// H21: a job comes while the pool is shut down: it runs, or it comes back.
 #[test]
 fn submit_meets_shutdown() {
     explore(Explore::Preemptions(3), || {
