@@ -64,7 +64,6 @@ impl Builder {
     }
 
     /// The runtime on which the jobs run. Default: the one in which the pool is built.
-    #[cfg(not(all(test, lockgate_loom)))]
     pub fn runtime(mut self, runtime: tokio::runtime::Handle) -> Self {
         self.runtime = Some(Runtime::of(runtime));
         self

@@ -48,6 +48,7 @@ impl Future for Returned {
         if this.body.is_none() {
             return Poll::Ready(());
         }
+        let _entered = this.house.runtime.enter();
         Body::poll(&mut this.body, &this.house.hooks, cx).map(drop)
     }
 }

@@ -38,6 +38,10 @@ impl Runtime {
         runtime
     }
 
+    pub(crate) fn of(_: tokio::runtime::Handle) -> Self {
+        unreachable!("no model has one of tokio's")
+    }
+
     pub(crate) fn current() -> Option<Self> {
         Some(CURRENT.with_borrow(Self::clone))
     }
