@@ -185,3 +185,21 @@ fn who_gives_up_a_turn_hands_it_on() {
         assert_eq!(pool.run(async { 4 }).await.unwrap(), 4);
     });
 }
+
+#[cfg(feature = "sync")]
+#[test]
+fn a_thread_that_runs_a_job_itself_lends_it_the_runtime() {
+    let runtime = crate::support::runtime(2);
+    let pool = Pool::builder().limit(1).queue(Queue::Handoff).reject(Reject::CallerRuns);
+    let pool = pool.runtime(runtime.handle().clone()).build().unwrap();
+    let gate = TaskGate::new();
+    pool.spawn(gate.clone().pass()).wait().unwrap();
+    let job = async {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        std::thread::current().id()
+    };
+    let job = pool.submit(job).wait().unwrap();
+    assert_eq!(job.wait().unwrap(), std::thread::current().id());
+    gate.open(1);
+    pool.shutdown().wait().unwrap();
+}
