@@ -22,6 +22,10 @@ pub enum BuildError {
     Lanes(usize),
     /// The system refused a thread. Those that had been started have ended.
     Spawn(io::Error),
+    /// `limit` is 0: no task of the pool would ever run.
+    Limit(usize),
+    /// A pool of tasks was built outside of a runtime, and was given none.
+    NoRuntime,
 }
 
 impl fmt::Display for BuildError {
@@ -35,6 +39,8 @@ impl fmt::Display for BuildError {
             }
             Self::Lanes(lanes) => write!(f, "lanes is {lanes}: it must be in 1..=65535"),
             Self::Spawn(error) => write!(f, "the system refused a thread: {error}"),
+            Self::Limit(limit) => write!(f, "limit is {limit}: it must be 1 or more"),
+            Self::NoRuntime => f.write_str("there is no tokio runtime here, and none was given"),
         }
     }
 }
@@ -43,7 +49,7 @@ impl StdError for BuildError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Spawn(error) => Some(error),
-            Self::Threads { .. } | Self::Lanes(_) => None,
+            Self::Threads { .. } | Self::Lanes(_) | Self::Limit(_) | Self::NoRuntime => None,
         }
     }
 }
@@ -114,7 +120,7 @@ impl<F> StdError for Rejected<F> {}
 pub enum JobError {
     /// It panicked. Its worker goes on.
     Panicked(Panicked),
-    /// It was aborted, purged or handed back before it started.
+    /// It was aborted, purged or handed back before it started; or, a task, aborted while it ran.
     Aborted,
     /// Its deadline had passed before it started.
     Expired,
@@ -124,18 +130,21 @@ pub enum JobError {
     /// Every worker of the pool that has a job would be parked until another's job ends, and this
     /// job runs on one of them.
     WouldDeadlock,
+    /// The runtime of its pool was shut down before it was over.
+    NoRuntime,
 }
 
 impl fmt::Display for JobError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Panicked(panicked) => panicked.fmt(f),
-            Self::Aborted => f.write_str("the job was aborted before it started"),
+            Self::Aborted => f.write_str("the job was aborted"),
             Self::Expired => f.write_str("the job's deadline passed before it started"),
             Self::Dropped => f.write_str("the job was dropped for want of room"),
             Self::WouldDeadlock => {
                 f.write_str("every worker of the pool would wait for a job that another runs")
             }
+            Self::NoRuntime => f.write_str("the runtime was shut down before the job was over"),
         }
     }
 }
@@ -273,6 +282,8 @@ pub enum ResizeError {
     },
     /// The system refused a thread: the size is as asked, and fewer threads are there.
     Spawn(io::Error),
+    /// The limit is 0: no task of the pool would ever run. Nothing has changed.
+    Limit(usize),
 }
 
 impl fmt::Display for ResizeError {
@@ -285,6 +296,7 @@ impl fmt::Display for ResizeError {
                 )
             }
             Self::Spawn(error) => write!(f, "the system refused a thread: {error}"),
+            Self::Limit(limit) => write!(f, "cannot resize to {limit}: it must be 1 or more"),
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Worker pools: bounded, observable, and they shut down when told. Jobs run on threads; **threads and
-//! async tasks** submit them and wait for them alike.
+//! Worker pools: bounded, observable, and they shut down when told. Jobs are closures that run on
+//! threads (`thread::Pool`), or futures that run on tokio (`task::Pool`); **threads and async tasks**
+//! submit them and wait for them alike.
 //!
 //! ```
 //! # #[cfg(feature = "sync")]
@@ -18,6 +19,8 @@
 //!
 //! # Threads and tasks
 //!
+//! A pool of threads, used by
+//!
 //! | | a thread | a task |
 //! |---|---|---|
 //! | hand over a job, by the pool's policy | `pool.submit(job)?` | `pool.reserve().await?.submit(job)?` |
@@ -26,8 +29,19 @@
 //! | until nothing is to be done | `pool.wait_idle().wait()` | `pool.wait_idle().await` |
 //! | until the last worker has ended | `pool.shutdown().wait()?` | `pool.shutdown().await` |
 //!
-//! A *request* (`reserve`, `run`, `wait_idle`) does nothing until it is waited for, and dropping it
-//! cancels. A *handle* (`Job`, `Shutdown`) is for what is under way already, and dropping it detaches.
+//! A pool of tasks, used by
+//!
+//! | | a task | a thread outside of the runtime |
+//! |---|---|---|
+//! | hand over a job, by the pool's policy | `pool.submit(future).await?` | `pool.submit(future).wait()?` |
+//! | the same, if there is room | `pool.try_submit(future)?` | `pool.try_submit(future)?` |
+//! | its result | `job.await?` | `job.wait()?` |
+//! | a place, a job and its result in one | `pool.run(future).await?` | `pool.run(future).wait()?` |
+//! | until nothing is to be done | `pool.wait_idle().await` | `pool.wait_idle().wait()` |
+//! | until the last worker has ended | `pool.shutdown().await` | `pool.shutdown().wait()?` |
+//!
+//! A *request* (`reserve`, `run`, `wait_idle`, and a task pool's `submit` and `spawn`) does nothing until
+//! it is waited for, and dropping it cancels. A *handle* (`Job`, `Shutdown`) is for what is under way already, and dropping it detaches.
 //!
 //! # Semantics
 //!
@@ -40,18 +54,23 @@
 //! * **Panics** are caught: they are the result of the job's handle, or go to `on_panic`. No worker
 //!   ends for one.
 //! * **The end.** `shutdown` runs what was accepted, `shutdown_now` gives it back. Dropping the last
-//!   clone of a pool is a shutdown that is waited for, unless a job of the pool drops it. Whatever is
-//!   submitted afterwards comes back as `Rejected`.
+//!   clone of a pool of threads is a shutdown that is waited for, unless a job of the pool drops it; of
+//!   a pool of tasks, one that nobody waits for. Whatever is submitted afterwards comes back as
+//!   `Rejected`. If the runtime of a pool of tasks ends first, what was accepted and is not over ends
+//!   with `JobError::NoRuntime`.
+//! * **Abort.** A job that has not started never does. A task that runs is dropped where it waits next;
+//!   a closure that runs is not disturbed.
 //! * **Waiting inside.** A job that waits for another of its pool runs it if it has not started. One
 //!   that runs elsewhere is waited for, and if every worker would wait so, that is
-//!   `JobError::WouldDeadlock`.
+//!   `JobError::WouldDeadlock`. A task says `run` for that, which polls the other job inside of it; one
+//!   that awaits the handle of another keeps its place meanwhile.
 //! * **Cancel safety.** Every wait may be dropped at any time: a turn in line goes to the next, a job
 //!   of `run` that has not started is aborted, everything else goes on.
 //!
 //! # When not to use it
 //!
 //! To split one computation over all cores, use rayon: its `join` costs a few nanoseconds, a job of a
-//! pool some fifty. For many tasks that wait for the network, use an async runtime.
+//! pool some fifty. For tasks of which any number may be under way at once, a runtime is enough.
 //!
 //! # Coming from Go
 //!
@@ -65,8 +84,8 @@
 //!
 //! # Features
 //!
-//! `sync` (default): pools of threads and blocking waits. `async` (default): every wait is a future
-//! too, on any executor.
+//! `sync` (default): pools of threads and blocking waits. `async` (default): pools of tasks, on tokio's
+//! `rt`; every wait is a future too, on any executor.
 //!
 //! # Memory ordering
 //!
@@ -78,35 +97,46 @@
 
 #[cfg(all(feature = "sync", not(all(test, lockgate_loom))))]
 mod cores;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
+#[cfg_attr(not(feature = "sync"), allow(dead_code, reason = "tasks do not use all of it"))]
 mod engine;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 mod error;
 #[cfg(feature = "sync")]
 mod job;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 mod lanes;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 mod metrics;
 #[cfg(feature = "sync")]
 mod parker;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
+mod policy;
+#[cfg(any(feature = "sync", feature = "async"))]
 mod primitives;
-#[cfg(feature = "sync")]
+#[cfg(all(feature = "async", not(all(test, lockgate_loom))))]
+mod runtime;
+#[cfg(all(test, feature = "async", lockgate_loom))]
+#[path = "tests/task_runtime.rs"]
+mod runtime;
+#[cfg(any(feature = "sync", feature = "async"))]
+#[cfg_attr(not(feature = "sync"), allow(dead_code, reason = "tasks do not use all of it"))]
 mod state;
+#[cfg(feature = "async")]
+pub mod task;
 #[cfg(all(test, feature = "sync"))]
 mod tests;
 #[cfg(feature = "sync")]
 pub mod thread;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 mod waiters;
 
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 pub use error::{
     BuildError, Closed, JobError, Panicked, Reason, Rejected, RejectedBatch, ResizeError, RunError,
     ShutdownError, WaitError,
 };
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 pub use metrics::Metrics;
-#[cfg(feature = "sync")]
-pub use thread::{Queue, Reject};
+#[cfg(any(feature = "sync", feature = "async"))]
+pub use policy::{Queue, Reject};

@@ -12,7 +12,8 @@ mod strand;
 pub(crate) mod submit;
 pub(crate) mod task;
 
-pub use builder::{Builder, Queue, Reject};
+pub use crate::policy::{Queue, Reject};
+pub use builder::Builder;
 pub use handle::Job;
 pub use owner::{Shutdown, WaitIdle};
 pub use pool::{Pool, Returned};

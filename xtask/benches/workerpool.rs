@@ -14,9 +14,11 @@ mod ours;
 mod rivals;
 #[path = "workerpool/subject.rs"]
 mod subject;
+#[path = "workerpool/tasks.rs"]
+mod tasks;
 #[path = "workerpool/work.rs"]
 mod work;
 
 fn main() {
-    harness::main(jobs::scenarios);
+    harness::main(|| jobs::scenarios().into_iter().chain(tasks::scenarios()).collect());
 }

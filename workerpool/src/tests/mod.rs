@@ -11,5 +11,7 @@ mod loom_jobs;
 mod loom_places;
 #[cfg(lockgate_loom)]
 mod loom_support;
+#[cfg(all(feature = "async", lockgate_loom))]
+mod loom_tasks;
 #[cfg(not(lockgate_loom))]
 mod state;

@@ -1,6 +1,5 @@
 //! Many jobs at once: one lock for all that there is room for.
 
-use super::builder::Reject;
 use super::handle::Job;
 use super::pool::Pool;
 use super::slot::PlaceWait;
@@ -9,6 +8,7 @@ use super::task::Task;
 use crate::engine::{Grant, Push};
 use crate::error::{Reason, RejectedBatch};
 use crate::job::Cell;
+use crate::policy::Reject;
 use crate::primitives::Arc;
 
 impl<'env> Pool<'env> {

@@ -5,6 +5,7 @@ use super::owner::Owner;
 use super::pool::Pool;
 use super::task::Task;
 use crate::error::{BuildError, Panicked};
+use crate::policy::{Queue, Reject};
 use crate::primitives::{Arc, Mutex};
 use crate::state::Crew;
 use std::fmt;
@@ -12,37 +13,6 @@ use std::num::NonZero;
 use std::ops::RangeInclusive;
 use std::thread;
 use std::time::Duration;
-
-/// How many jobs may wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Queue {
-    /// None: a job is accepted when a worker is free for it, or may be started.
-    Handoff,
-    /// So many, beside those for which a worker is free.
-    Bounded(usize),
-    /// As many as there is memory for.
-    Unbounded,
-}
-
-/// What becomes of a job for which there is no room.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Reject {
-    /// Whoever submits it waits until there is room. A job of the pool that submits another does
-    /// not, because the worker that it blocks may be the one that would make room: it runs the
-    /// other at once, and is refused when 64 run inside each other.
-    #[default]
-    Block,
-    /// It comes back, as an error.
-    Fail,
-    /// Whoever submits it runs it.
-    CallerRuns,
-    /// It is dropped: its result is [`JobError::Dropped`](crate::JobError::Dropped).
-    DropNewest,
-    /// The job that has waited longest, in the least urgent lane, is dropped for it.
-    DropOldest,
-}
 
 /// Thread counts, from one number or two.
 impl From<usize> for Threads {
@@ -208,12 +178,7 @@ impl Builder {
         if !(1..=usize::from(u16::MAX)).contains(&self.lanes) {
             return Err(BuildError::Lanes(self.lanes));
         }
-        let bound = match self.queue {
-            Queue::Handoff => 0,
-            Queue::Bounded(bound) => bound,
-            Queue::Unbounded => usize::MAX,
-        };
-        let crew = Crew::new(threads.min, threads.max, bound);
+        let crew = Crew::new(threads.min, threads.max, self.queue.bound());
         let keep_alive = (threads.min < threads.max).then_some(self.keep_alive);
         Ok(House::new(crew, self.lanes, keep_alive, self.hooks, context, starter))
     }

@@ -1,10 +1,10 @@
 //! The workers of a pool: how they are started, what they do, how they end.
 
-use super::builder::Reject;
 use crate::engine::{Done, Engine, Entry, Item, Next, Outcome, Push, Start};
 use crate::error::{JobError, Panicked, Reason, drop_payload};
 use crate::job::Ran;
 use crate::parker::{Step, drive};
+use crate::policy::Reject;
 use crate::primitives::atomic::{AtomicUsize, Ordering};
 use crate::primitives::{Arc, Deadline, thread, thread_local};
 use crate::state::Crew;

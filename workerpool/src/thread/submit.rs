@@ -1,6 +1,5 @@
 //! How jobs come into a pool.
 
-use super::builder::Reject;
 use super::handle::Job;
 use super::house::{House, Work};
 use super::slot::{PlaceWait, Reserve, Run};
@@ -8,6 +7,7 @@ use super::task::Task;
 use crate::engine::{Grant, Item, Push, StrandId};
 use crate::error::{JobError, Reason, Rejected, drop_payload};
 use crate::job::{Cell, Claim};
+use crate::policy::Reject;
 use crate::primitives::Arc;
 use std::fmt;
 use std::time::Instant;

@@ -1,11 +1,25 @@
 //! Black box: what users see.
-#![cfg(feature = "sync")]
+#![cfg(any(feature = "sync", feature = "async"))]
 #![allow(clippy::disallowed_methods, reason = "tests sleep on purpose and measure time")]
 
+#[cfg(feature = "sync")]
 mod policies;
+#[cfg(feature = "sync")]
 mod shutdown;
 mod support;
 #[cfg(feature = "async")]
+mod task_pool;
+#[cfg(feature = "async")]
+mod task_pool_cancel;
+#[cfg(feature = "async")]
+mod task_pool_ends;
+#[cfg(feature = "async")]
+mod task_pool_laws;
+#[cfg(feature = "async")]
+mod task_pool_policies;
+#[cfg(all(feature = "sync", feature = "async"))]
 mod tasks;
+#[cfg(feature = "sync")]
 mod threads;
+#[cfg(feature = "sync")]
 mod turns;

@@ -1,4 +1,8 @@
 //! What tests share.
+#![cfg_attr(
+    not(all(feature = "sync", feature = "async")),
+    allow(dead_code, reason = "each half uses its part")
+)]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -57,5 +61,55 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     while !holds() {
         assert!(start.elapsed() < PATIENCE, "never: {what}");
         std::thread::yield_now();
+    }
+}
+
+/// On a runtime of one thread, and on one of two.
+#[cfg(feature = "async")]
+pub(crate) fn on_both<F: Future<Output = ()>>(test: impl Fn() -> F) {
+    let patient = || tokio::time::timeout(PATIENCE, test());
+    for threads in [1, 2] {
+        runtime(threads).block_on(async { patient().await.expect("it never ends") });
+    }
+}
+
+#[cfg(feature = "async")]
+pub(crate) fn runtime(threads: usize) -> tokio::runtime::Runtime {
+    use tokio::runtime::Builder;
+    let mut builder = match threads {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder.worker_threads(threads).enable_all().build().unwrap()
+}
+
+/// A gate that tasks wait at until it is opened, and that says how many have come.
+#[cfg(feature = "async")]
+#[derive(Clone, Debug)]
+pub(crate) struct TaskGate {
+    come: Arc<tokio::sync::Semaphore>,
+    open: Arc<tokio::sync::Semaphore>,
+}
+
+#[cfg(feature = "async")]
+impl TaskGate {
+    pub(crate) fn new() -> Self {
+        let shut = || Arc::new(tokio::sync::Semaphore::new(0));
+        Self { come: shut(), open: shut() }
+    }
+
+    pub(crate) async fn pass(self) {
+        self.come.add_permits(1);
+        self.open.acquire().await.unwrap().forget();
+    }
+
+    /// Waits until so many have come.
+    pub(crate) async fn come(&self, tasks: u32) {
+        self.come.acquire_many(tasks).await.unwrap().forget();
+    }
+
+    /// Lets so many through.
+    pub(crate) fn open(&self, tasks: usize) {
+        self.open.add_permits(tasks);
     }
 }
