@@ -6,19 +6,36 @@
 #[allow(dead_code, reason = "the benches of other crates use the rest")]
 mod harness;
 
+#[path = "workerpool/floor.rs"]
+mod floor;
 #[path = "workerpool/jobs.rs"]
 mod jobs;
 #[path = "workerpool/ours.rs"]
 mod ours;
 #[path = "workerpool/rivals.rs"]
 mod rivals;
+#[path = "workerpool/shutdown.rs"]
+mod shutdown;
 #[path = "workerpool/subject.rs"]
 mod subject;
+#[path = "workerpool/talk.rs"]
+mod talk;
 #[path = "workerpool/tasks.rs"]
 mod tasks;
+#[path = "workerpool/tree.rs"]
+mod tree;
 #[path = "workerpool/work.rs"]
 mod work;
 
 fn main() {
-    harness::main(|| jobs::scenarios().into_iter().chain(tasks::scenarios()).collect());
+    harness::main(|| {
+        let all = [
+            jobs::scenarios(),
+            tree::scenarios(),
+            shutdown::scenarios(),
+            talk::scenarios(),
+            tasks::scenarios(),
+        ];
+        all.into_iter().flatten().collect()
+    });
 }

@@ -5,8 +5,8 @@ use super::pool::Pool;
 use super::slot::PlaceWait;
 use super::submit::Submitter;
 use super::task::Task;
-use crate::engine::{Grant, Push};
-use crate::error::{Reason, RejectedBatch};
+use crate::engine::{Grant, Item, Push};
+use crate::error::{Reason, Rejected, RejectedBatch};
 use crate::job::Cell;
 use crate::policy::Reject;
 use crate::primitives::Arc;
@@ -40,6 +40,43 @@ impl<'env> Pool<'env> {
     {
         self.submitter().submit_batch(jobs)
     }
+
+    /// Submits many jobs whose results nobody wants, with one lock for all that there is room for.
+    ///
+    /// # Errors
+    ///
+    /// [`RejectedBatch`]: the jobs that were not accepted, and one `()` for each of those before
+    /// them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    ///
+    /// let pool = Pool::new(2)?;
+    /// let sum = Arc::new(AtomicUsize::new(0));
+    /// let add = |n| {
+    ///     let sum = Arc::clone(&sum);
+    ///     move || {
+    ///         sum.fetch_add(n, Ordering::Relaxed);
+    ///     }
+    /// };
+    /// pool.spawn_batch((1..=3).map(add)).unwrap();
+    /// pool.wait_idle().wait();
+    /// assert_eq!(sum.load(Ordering::Relaxed), 6);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn spawn_batch<F>(
+        &self,
+        jobs: impl IntoIterator<Item = F>,
+    ) -> Result<(), RejectedBatch<F, ()>>
+    where
+        F: FnOnce() + Send + 'env,
+    {
+        self.submitter().spawn_batch(jobs)
+    }
 }
 
 impl<'env> Submitter<'_, 'env> {
@@ -59,40 +96,99 @@ impl<'env> Submitter<'_, 'env> {
         let cells: Vec<_> =
             jobs.into_iter().map(|job| Cell::new(job, self.deadline, |_| false)).collect();
         let mut placed = 0;
-        while let Some(rest) = cells.get(placed..).filter(|rest| !rest.is_empty()) {
-            let items = rest.iter().map(|cell| self.item(Task::Job(Arc::clone(cell) as _)));
-            let reason = match self.house.engine.push_batch(items) {
+        let all = self.place_all(
+            &mut cells.iter(),
+            &mut placed,
+            |cell| self.item(Task::Job(Arc::clone(cell) as _)),
+            |cell| self.submit_cell(cell),
+        );
+        if let Err(reason) = all {
+            return Err(self.refuse_batch(cells, placed, reason));
+        }
+        Ok(cells.into_iter().map(|cell| self.handle(cell)).collect())
+    }
+
+    /// See [`Pool::spawn_batch`].
+    ///
+    /// # Errors
+    ///
+    /// [`RejectedBatch`]: the jobs that were not accepted, and one `()` for each of those before
+    /// them.
+    pub fn spawn_batch<F>(
+        &self,
+        jobs: impl IntoIterator<Item = F>,
+    ) -> Result<(), RejectedBatch<F, ()>>
+    where
+        F: FnOnce() + Send + 'env,
+    {
+        if self.deadline.is_some() {
+            return self.submit_batch(jobs).map(drop).map_err(|refused| RejectedBatch {
+                accepted: vec![(); refused.accepted.len()],
+                rejected: refused.rejected,
+                reason: refused.reason,
+            });
+        }
+        // Made before the lock is taken: `jobs` is the user's.
+        let boxes: Vec<_> = jobs.into_iter().map(Box::new).collect();
+        let (mut rest, mut placed, mut back) = (boxes.into_iter(), 0, None);
+        let all = self.place_all(
+            &mut rest,
+            &mut placed,
+            |job| self.item(Task::Plain(job)),
+            |job| {
+                self.spawn_full(job).map_err(|Rejected { job, reason }| {
+                    back = Some(job);
+                    reason
+                })
+            },
+        );
+        let Err(reason) = all else { return Ok(()) };
+        // The one that came back alone is counted already.
+        rest.as_slice().iter().for_each(|_| self.house.engine.note_rejected());
+        let rejected = back.into_iter().chain(rest.map(|job| *job)).collect();
+        Err(RejectedBatch { accepted: vec![(); placed], rejected, reason })
+    }
+
+    /// Places all of `rest`, as many at once as there is room for, and says how many are. `alone`
+    /// does with one for which there is no room what the pool says.
+    fn place_all<X>(
+        &self,
+        rest: &mut impl ExactSizeIterator<Item = X>,
+        placed: &mut usize,
+        item: impl Fn(X) -> Item<Task<'env>>,
+        mut alone: impl FnMut(X) -> Result<(), Reason>,
+    ) -> Result<(), Reason> {
+        while rest.len() > 0 {
+            let reason = match self.house.engine.push_batch(rest.by_ref().map(&item)) {
                 (Push::Accepted(start), count) => {
                     self.house.start(start);
-                    placed += count;
+                    *placed += count;
                     continue;
                 }
                 (Push::Full, _) => self.make_room(),
                 (Push::Closed, _) => Some(Reason::Closed),
                 (Push::NoWorker, _) => {
-                    let make = || self.item(Task::Job(Arc::clone(&rest[0]) as _));
-                    match self.house.place_reserved(make) {
-                        Ok(()) => {
-                            placed += 1;
-                            None
-                        }
-                        Err(reason) => Some(reason),
-                    }
+                    let make = || match rest.next() {
+                        Some(first) => item(first),
+                        None => unreachable!("some are left, and one is taken once"),
+                    };
+                    let first = self.house.place_reserved(make);
+                    *placed += usize::from(first.is_ok());
+                    first.err()
                 }
             };
             match reason {
                 None => {}
                 // What is done without room is done one by one.
                 Some(Reason::Full) if self.house.hooks.reject != Reject::Fail => {
-                    match self.submit_cell(&cells[placed]) {
-                        Ok(()) => placed += 1,
-                        Err(reason) => return Err(self.refuse_batch(cells, placed, reason)),
-                    }
+                    let Some(next) = rest.next() else { break };
+                    alone(next)?;
+                    *placed += 1;
                 }
-                Some(reason) => return Err(self.refuse_batch(cells, placed, reason)),
+                Some(reason) => return Err(reason),
             }
         }
-        Ok(cells.into_iter().map(|cell| self.handle(cell)).collect())
+        Ok(())
     }
 
     /// Waits until there is room, if the pool is of that kind; `None` when there is.

@@ -207,7 +207,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
     }
 
     #[cold]
-    fn spawn_full<F>(&self, job: Box<F>) -> Result<(), Rejected<F>>
+    pub(super) fn spawn_full<F>(&self, job: Box<F>) -> Result<(), Rejected<F>>
     where
         F: FnOnce() + Send + 'env,
     {

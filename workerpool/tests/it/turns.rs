@@ -135,3 +135,45 @@ fn a_batch_that_finds_no_room_comes_back_in_part() {
     let error = pool.submit_batch([|| ()]).unwrap_err();
     assert_eq!((error.reason, error.accepted.len()), (Reason::Closed, 0));
 }
+
+#[test]
+fn a_batch_of_spawns_runs_or_comes_back() {
+    let (pool, ran) =
+        (Pool::builder().threads(1).queue(Queue::Bounded(4)).build().unwrap(), Counter::default());
+    let job = || {
+        let ran = ran.clone();
+        move || {
+            ran.add();
+        }
+    };
+    pool.spawn_batch((0..1000).map(|_| job())).unwrap();
+    pool.wait_idle().wait();
+    assert_eq!(ran.value(), 1000);
+    pool.shutdown().wait().unwrap();
+    let error = pool.spawn_batch((0..3).map(|_| job())).unwrap_err();
+    assert_eq!((error.accepted.len(), error.rejected.len(), error.reason), (0, 3, Reason::Closed));
+    error.rejected.into_iter().for_each(|job| job());
+    assert_eq!((ran.value(), pool.metrics().rejected), (1003, 3));
+}
+
+#[test]
+fn a_batch_of_spawns_that_finds_no_room_comes_back_in_part() {
+    let queue = Queue::Bounded(2);
+    let pool = Pool::builder().threads(1).queue(queue).reject(Reject::Fail).build().unwrap();
+    let (gate, ran) = (Gate::default(), Counter::default());
+    let passes = gate.clone();
+    pool.spawn(move || passes.pass()).unwrap();
+    until("the worker has its job", || pool.metrics().queued == 0);
+    let jobs = (0..5).map(|n| {
+        let ran = ran.clone();
+        move || {
+            assert!(n == ran.add() - 1, "in order");
+        }
+    });
+    let error = pool.spawn_batch(jobs).unwrap_err();
+    assert_eq!((error.accepted.len(), error.rejected.len(), error.reason), (2, 3, Reason::Full));
+    gate.open();
+    pool.wait_idle().wait();
+    error.rejected.into_iter().for_each(|job| job());
+    assert_eq!(ran.value(), 5);
+}

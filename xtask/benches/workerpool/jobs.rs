@@ -1,16 +1,15 @@
 //! One thread submits, two run.
 
-use crate::harness::{Role, Sample, Scenario, Subject, Unit, entries};
+use crate::floor::{Floor, floor};
+use crate::harness::{Sample, Scenario, Unit, clock, entries};
 use crate::ours::Ours;
-use crate::rivals::{
-    ByHand, ByHandUnbounded, Rayon, RustyPool, SpawnBlocking, THREADS, ThreadPool, Tokio,
-};
+use crate::rivals::{ByHand, ByHandUnbounded, Rayon, RustyPool, SpawnBlocking, ThreadPool, Tokio};
 use crate::subject::{Batch, Spawn, Submit};
 use crate::work::{Tally, busy, steps};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+const MILLISECOND: Duration = Duration::from_millis(1);
 const BATCH: u64 = 64;
 /// Handles that are waited for together.
 const TOGETHER: u64 = 512;
@@ -35,75 +34,55 @@ pub fn scenarios() -> Vec<Scenario> {
             .entry::<ByHand>(spawn::<ByHand>(us(1)))
             .entry::<Floor>(floor(us(1))),
         entries!(scenario("submit/empty"), submit(): Ours, ByHand, RustyPool),
-        entries!(scenario("round-trip/hot"), round_trip(Duration::ZERO): Ours, ByHand, RustyPool),
-        entries!(scenario("round-trip/idle"), round_trip(Duration::from_millis(1)):
+        entries!(scenario("batched/results"), with_results(): Ours)
+            .entry::<ByHand>(submit::<ByHand>())
+            .entry::<RustyPool>(submit::<RustyPool>()),
+        entries!(scenario("round-trip/hot"), round_trip(): Ours, ByHand, RustyPool),
+        entries!(Scenario::new("round-trip/idle", Unit::Wall), after_rest(MILLISECOND):
             Ours, ByHand, RustyPool),
+        entries!(Scenario::new("cpu/one-per-ms", Unit::Cpu).needs_cpu_clock(), sparse():
+            Ours, ByHand, Rayon, RustyPool),
     ]
-}
-
-/// No queue at all: two threads that share a counter.
-struct Floor;
-
-impl Subject for Floor {
-    const NAME: &'static str = "floor";
-    const ROLE: Role = Role::Floor;
-}
-
-fn floor(steps: u64) -> impl FnMut(u64) -> Sample {
-    move |jobs| {
-        let (next, tally) = (AtomicU64::new(0), Tally::default());
-        let start = Instant::now();
-        thread::scope(|scope| {
-            for _ in 0..THREADS {
-                scope.spawn(|| {
-                    while next.fetch_add(1, Ordering::Relaxed) < jobs {
-                        busy(steps);
-                        tally.count();
-                    }
-                });
-            }
-        });
-        let time = start.elapsed();
-        tally.wait(jobs);
-        Sample::time(jobs, time)
-    }
 }
 
 /// One operation is a job whose result nobody wants.
 fn spawn<P: Spawn>(steps: u64) -> impl FnMut(u64) -> Sample {
-    let mut pool = None;
+    let (mut pool, tally) = (None, Tally::leak());
     move |jobs| {
-        let (pool, tally) = (pool.get_or_insert_with(P::new), Tally::default());
+        let pool = pool.get_or_insert_with(P::new);
+        let (before, me) = (tally.total(), thread::current());
         let start = Instant::now();
         for _ in 0..jobs {
-            let tally = tally.clone();
             pool.spawn(move || {
                 busy(steps);
                 tally.count();
             });
         }
-        tally.wait(jobs);
+        pool.spawn(move || tally.end(&me));
+        tally.wait(before + jobs);
         Sample::time(jobs, start.elapsed())
     }
 }
 
 /// One operation is a job of a batch.
 fn batched<P: Batch>(steps: u64) -> impl FnMut(u64) -> Sample {
-    let mut pool = None;
+    let (mut pool, tally) = (None, Tally::leak());
     move |jobs| {
-        let (pool, tally) = (pool.get_or_insert_with(P::new), Tally::default());
+        let pool = pool.get_or_insert_with(P::new);
+        let (before, me) = (tally.total(), thread::current());
         let batches = jobs.div_ceil(BATCH);
         let start = Instant::now();
         for _ in 0..batches {
-            let job = |tally: Tally| {
+            let job = |_| {
                 move || {
                     busy(steps);
                     tally.count();
                 }
             };
-            pool.batch((0..BATCH).map(|_| job(tally.clone())).collect());
+            pool.batch((0..BATCH).map(job));
         }
-        tally.wait(batches * BATCH);
+        pool.spawn(move || tally.end(&me));
+        tally.wait(before + batches * BATCH);
         Sample::time(batches * BATCH, start.elapsed())
     }
 }
@@ -127,21 +106,71 @@ fn submit<P: Submit>() -> impl FnMut(u64) -> Sample {
     }
 }
 
-/// One operation is a job that is waited for before the next comes, which is after `idle`.
-fn round_trip<P: Submit>(idle: Duration) -> impl FnMut(u64) -> Sample {
+/// The same, all of them in one batch.
+fn with_results<P: Batch>() -> impl FnMut(u64) -> Sample {
     let mut pool = None;
     move |jobs| {
         let pool = pool.get_or_insert_with(P::new);
-        let mut time = Duration::ZERO;
+        let rounds = jobs.div_ceil(TOGETHER);
+        let start = Instant::now();
+        let mut sum = 0;
+        for _ in 0..rounds {
+            let handles = pool.batch_of_results((0..TOGETHER).map(|number| move || number));
+            sum += handles.into_iter().map(P::wait).sum::<u64>();
+        }
+        let time = start.elapsed();
+        assert_eq!(sum, rounds * (TOGETHER * (TOGETHER - 1) / 2), "{}: the sum", P::NAME);
+        Sample::time(rounds * TOGETHER, time)
+    }
+}
+
+/// One operation is a job that is waited for before the next comes.
+fn round_trip<P: Submit>() -> impl FnMut(u64) -> Sample {
+    let mut pool = None;
+    move |jobs| {
+        let pool = pool.get_or_insert_with(P::new);
+        let start = Instant::now();
         for number in 0..jobs {
-            if !idle.is_zero() {
-                thread::sleep(idle);
-            }
+            assert_eq!(P::wait(pool.submit(move || number)), number, "{}: the result", P::NAME);
+        }
+        Sample::time(jobs, start.elapsed())
+    }
+}
+
+/// The same, each after a rest. The median of a sample counts: a core that is taken away for a moment
+/// is nobody's fault.
+fn after_rest<P: Submit>(rest: Duration) -> impl FnMut(u64) -> Sample {
+    let mut pool = None;
+    move |jobs| {
+        let pool = pool.get_or_insert_with(P::new);
+        let once = |number| {
+            thread::sleep(rest);
             let start = Instant::now();
             let result = P::wait(pool.submit(move || number));
-            time += start.elapsed();
+            let time = start.elapsed();
             assert_eq!(result, number, "{}: the result", P::NAME);
+            time
+        };
+        let mut times: Vec<_> = (0..jobs).map(once).collect();
+        times.sort_unstable();
+        Sample::count(jobs, times[times.len() / 2].as_secs_f64() * 1e9 * jobs as f64)
+    }
+}
+
+/// One operation is a job that comes alone, a millisecond after the last: what the process takes of
+/// its cores, beside the sleep of the one that submits.
+fn sparse<P: Spawn>() -> impl FnMut(u64) -> Sample {
+    let (mut pool, tally) = (None, Tally::leak());
+    move |jobs| {
+        let pool = pool.get_or_insert_with(P::new);
+        let before = tally.total();
+        let start = clock::cpu_time().expect("the scenario is skipped without");
+        for _ in 0..jobs {
+            pool.spawn(|| tally.count());
+            thread::sleep(MILLISECOND);
         }
+        let time = clock::cpu_time().expect("as before") - start;
+        tally.look(before + jobs);
         Sample::time(jobs, time)
     }
 }

@@ -1,8 +1,11 @@
 //! The rivals, each by the calls that its own documentation recommends.
 
 use crate::harness::Subject;
+use crate::shutdown::Stop;
 use crate::subject::{Spawn, Submit};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 pub const THREADS: usize = 2;
@@ -164,5 +167,47 @@ impl Spawn for SpawnBlocking {
 
     fn spawn(&self, job: impl FnOnce() + Send + 'static) {
         self.0.spawn_blocking(job);
+    }
+}
+
+/// A pool by hand that can be told to stop: a flag that workers look at before each job.
+pub struct StoppedByHand {
+    sender: Sender<Boxed>,
+    receiver: Receiver<Boxed>,
+    stops: Arc<AtomicBool>,
+    workers: Vec<thread::JoinHandle<()>>,
+}
+
+impl Subject for StoppedByHand {
+    const NAME: &'static str = "crossbeam by hand, with a flag";
+}
+
+impl Spawn for StoppedByHand {
+    fn new() -> Self {
+        let ((sender, receiver), stops) = (unbounded::<Boxed>(), Arc::new(AtomicBool::new(false)));
+        let work = || {
+            let (receiver, stops) = (receiver.clone(), Arc::clone(&stops));
+            thread::spawn(move || {
+                while !stops.load(Ordering::Relaxed) {
+                    let Ok(job) = receiver.recv() else { return };
+                    job();
+                }
+            })
+        };
+        let workers = (0..THREADS).map(|_| work()).collect();
+        Self { sender, receiver, stops, workers }
+    }
+
+    fn spawn(&self, job: impl FnOnce() + Send + 'static) {
+        self.sender.send(Box::new(job)).expect("the workers are there");
+    }
+}
+
+impl Stop for StoppedByHand {
+    fn stop(self) -> u64 {
+        self.stops.store(true, Ordering::Relaxed);
+        drop(self.sender);
+        self.workers.into_iter().for_each(|worker| worker.join().expect("no job panics"));
+        self.receiver.try_iter().count() as u64
     }
 }

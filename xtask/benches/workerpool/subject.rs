@@ -20,6 +20,11 @@ pub trait Submit: Spawn {
 }
 
 /// Runs many jobs that come at once.
-pub trait Batch: Spawn {
-    fn batch(&self, jobs: Vec<impl FnOnce() + Send + 'static>);
+pub trait Batch: Submit {
+    fn batch(&self, jobs: impl Iterator<Item = impl FnOnce() + Send + 'static>);
+
+    fn batch_of_results(
+        &self,
+        jobs: impl Iterator<Item = impl FnOnce() -> u64 + Send + 'static>,
+    ) -> Vec<Self::Handle>;
 }

@@ -1,42 +1,78 @@
 //! What jobs do, and how it is known that all have.
 
+use std::cell::Cell;
 use std::hint;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// Counts the jobs that ran. Each thread has a line of its own, so that counting costs every subject
-/// the same little.
-#[derive(Clone, Default)]
-pub struct Tally(Arc<[Lane; Tally::LANES]>);
+/// Counts the jobs of one pool. Each of its threads has a line of its own, which nobody else writes, so
+/// that counting costs every subject the same next to nothing: no shared count, no clone per job.
+pub struct Tally {
+    lanes: [Lane; Tally::LANES],
+    used: AtomicUsize,
+    /// The job that was submitted last has run.
+    ended: AtomicBool,
+}
 
 #[derive(Default)]
 #[repr(align(128))]
 struct Lane(AtomicU64);
 
 impl Tally {
-    const LANES: usize = 8;
+    /// Threads that a pool may have, in the course of time.
+    const LANES: usize = 256;
 
-    pub fn count(&self) {
-        thread_local!(static LANE: usize = {
-            static NEXT: AtomicU64 = AtomicU64::new(0);
-            NEXT.fetch_add(1, Ordering::Relaxed) as usize % Tally::LANES
+    /// For as long as the process lives: jobs carry a plain reference.
+    pub fn leak() -> &'static Self {
+        Box::leak(Box::new(Self {
+            lanes: [const { Lane(AtomicU64::new(0)) }; Self::LANES],
+            used: AtomicUsize::new(0),
+            ended: AtomicBool::new(false),
+        }))
+    }
+
+    /// The calling thread belongs to the pool that this counts, and to no other.
+    pub fn count(&'static self) {
+        thread_local!(static LANE: Cell<Option<&'static Lane>> = const { Cell::new(None) });
+        let lane = LANE.get().unwrap_or_else(|| {
+            let lane = &self.lanes[self.used.fetch_add(1, Ordering::Relaxed)];
+            LANE.set(Some(lane));
+            lane
         });
-        LANE.with(|lane| self.0[*lane].0.fetch_add(1, Ordering::Release));
+        lane.0.store(lane.0.load(Ordering::Relaxed) + 1, Ordering::Release);
     }
 
-    fn total(&self) -> u64 {
-        self.0.iter().map(|lane| lane.0.load(Ordering::Acquire)).sum()
+    pub fn total(&self) -> u64 {
+        let used = self.used.load(Ordering::Acquire).min(Self::LANES);
+        self.lanes[..used].iter().map(|lane| lane.0.load(Ordering::Acquire)).sum()
     }
 
-    /// Waits until so many have run. Every subject is waited for in this way: it costs the thread
-    /// that submits, which has nothing else to do, and no worker.
-    pub fn wait(&self, jobs: u64) {
-        while self.total() < jobs {
+    /// What is submitted last: it tells the thread that waits.
+    pub fn end(&self, waits: &Thread) {
+        self.ended.store(true, Ordering::Release);
+        waits.unpark();
+    }
+
+    /// Waits until so many have run in all. Whoever submits sleeps until the last job has run, so
+    /// that it takes no time from the workers; of those before it a few may still be on the way.
+    pub fn wait(&self, total: u64) {
+        while !self.ended.swap(false, Ordering::Acquire) {
+            thread::park();
+        }
+        while self.total() < total {
             thread::yield_now();
         }
-        assert_eq!(self.total(), jobs, "every job runs once");
+        assert_eq!(self.total(), total, "every job runs once");
+    }
+
+    /// Waits until so many have run in all, where no job is known to be the last.
+    pub fn look(&self, total: u64) {
+        const LOOK: Duration = Duration::from_micros(20);
+        while self.total() < total {
+            thread::sleep(LOOK);
+        }
+        assert_eq!(self.total(), total, "every job runs once");
     }
 }
 
