@@ -76,6 +76,8 @@
 //! How it works, with every hazard and the model that shows it: `DESIGN.md` of this crate.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "sync")]
+mod batch_size;
 #[cfg(all(feature = "sync", not(all(test, lockgate_loom))))]
 mod cores;
 #[cfg(feature = "sync")]
@@ -99,11 +101,15 @@ mod tests;
 #[cfg(feature = "sync")]
 pub mod thread;
 #[cfg(feature = "sync")]
+mod tune;
+#[cfg(feature = "sync")]
 mod waiters;
 
 #[cfg(feature = "sync")]
+pub use batch_size::BatchSize;
+#[cfg(feature = "sync")]
 pub use error::{
-    BuildError, Closed, JobError, Panicked, Reason, Rejected, RejectedBatch, ResizeError, RunError,
+    BuildError, Closed, GroupError, JobError, MapError, Panicked, Reason, Rejected, RejectedBatch, ResizeError, RunError,
     ShutdownError, WaitError,
 };
 #[cfg(feature = "sync")]

@@ -4,6 +4,7 @@ mod batch;
 mod builder;
 mod handle;
 pub(crate) mod house;
+mod map;
 mod owner;
 mod pool;
 mod scope;
@@ -14,6 +15,9 @@ pub(crate) mod task;
 
 pub use builder::{Builder, Queue, Reject};
 pub use handle::Job;
+#[cfg(feature = "async")]
+pub use map::NextResult;
+pub use map::{Map, Unordered};
 pub use owner::{Shutdown, WaitIdle};
 pub use pool::{Pool, Returned};
 pub use scope::{Scope, scope};
