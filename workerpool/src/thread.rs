@@ -1,7 +1,9 @@
 //! Pools of threads.
 
+mod adapt;
 mod batch;
 mod builder;
+pub(crate) mod group;
 mod handle;
 pub(crate) mod house;
 mod map;
@@ -12,8 +14,10 @@ mod slot;
 mod strand;
 pub(crate) mod submit;
 pub(crate) mod task;
+mod workers;
 
 pub use builder::{Builder, Queue, Reject};
+pub use group::{Group, GroupHandle};
 pub use handle::Job;
 #[cfg(feature = "async")]
 pub use map::NextResult;
@@ -24,3 +28,4 @@ pub use scope::{Scope, scope};
 pub use slot::{Reserve, Run, Slot};
 pub use strand::{Keyed, Subpool};
 pub use submit::Submitter;
+pub use workers::{PushSlot, ReservePush, Workers};

@@ -2,6 +2,8 @@
 #![cfg(feature = "sync")]
 #![allow(clippy::disallowed_methods, reason = "tests sleep on purpose and measure time")]
 
+mod adaptive;
+mod group;
 mod map;
 mod policies;
 mod shutdown;
@@ -10,3 +12,4 @@ mod support;
 mod tasks;
 mod threads;
 mod turns;
+mod workers;
