@@ -109,8 +109,8 @@ mod waiters;
 pub use batch_size::BatchSize;
 #[cfg(feature = "sync")]
 pub use error::{
-    BuildError, Closed, GroupError, JobError, MapError, Panicked, Reason, Rejected, RejectedBatch, ResizeError, RunError,
-    ShutdownError, WaitError,
+    BuildError, Closed, GroupError, JobError, MapError, Panicked, Reason, Rejected, RejectedBatch,
+    ResizeError, RunError, ShutdownError, WaitError,
 };
 #[cfg(feature = "sync")]
 pub use metrics::Metrics;

@@ -65,8 +65,13 @@ enum Way {
 #[derive(Clone, Copy, Debug)]
 enum Step {
     /// Each size is twice, or half, the one before, as long as that is better.
-    Climb { way: Way, strikes: u32 },
-    Rest { left: u32 },
+    Climb {
+        way: Way,
+        strikes: u32,
+    },
+    Rest {
+        left: u32,
+    },
     /// The neighbours of the best are tried, above and then below.
     Probe(Way),
 }

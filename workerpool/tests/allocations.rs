@@ -48,7 +48,8 @@ fn pushing_allocates_nothing_after_the_first_time() {
 #[test]
 fn handling_allocates_nothing() {
     thread_local!(static COUNT: Cell<u64> = const { Cell::new(0) });
-    let builder = Workers::builder().threads(0..=1).queue(Queue::Handoff).reject(Reject::CallerRuns);
+    let builder =
+        Workers::builder().threads(0..=1).queue(Queue::Handoff).reject(Reject::CallerRuns);
     let workers = builder.build_workers(|n: u64| COUNT.set(COUNT.get() + n)).unwrap();
     assert!(workers.pause(), "nobody is free");
     let count = allocations(|| (0..100).for_each(|_| workers.push(1).unwrap()));

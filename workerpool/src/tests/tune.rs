@@ -3,13 +3,8 @@
 use crate::tune::{Range, Tuner};
 use std::time::Duration;
 
-const BATCHES: Range = Range {
-    first: 10,
-    least: 1,
-    most: 1 << 14,
-    samples: 16,
-    time: Duration::from_millis(2),
-};
+const BATCHES: Range =
+    Range { first: 10, least: 1, most: 1 << 14, samples: 16, time: Duration::from_millis(2) };
 const WORKERS: Range =
     Range { first: 2, least: 2, most: 64, samples: 16, time: Duration::from_millis(20) };
 

@@ -5,7 +5,7 @@ use super::house::{House, Work};
 use crate::primitives::atomic::{AtomicUsize, Ordering};
 use crate::primitives::{Arc, Deadline, Mutex};
 use crate::tune::{Range, Tuner};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// So many jobs of each worker make a sample, for which the clock is read once.
 const JOBS: usize = 4;
@@ -25,7 +25,7 @@ struct Found {
     tuner: Tuner,
     min: usize,
     /// The end of the sample before, and how many jobs had ended then.
-    since: Option<Deadline>,
+    since: Option<Instant>,
     done: usize,
 }
 
@@ -47,6 +47,7 @@ impl Adapt {
     pub(super) fn note<W: Work>(&self, house: &Arc<House<'_, W>>) {
         // ORDERING: Relaxed: counts; what is decided by them is decided under the lock.
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        // ORDERING: Relaxed: likewise.
         if done >= self.due.load(Ordering::Relaxed) {
             self.sample(house);
         }
@@ -75,16 +76,17 @@ impl Adapt {
     /// The number of workers until now, and the limits from now on.
     fn record(&self, waits: bool) -> Option<(usize, (usize, usize))> {
         let mut found = self.found.lock();
-        // ORDERING: Relaxed: as in `note`; the due number is changed under the lock alone.
+        // ORDERING: Relaxed: as in `note`.
         let done = self.done.load(Ordering::Relaxed);
+        // ORDERING: Relaxed: it is changed under the lock that is held.
         if done < self.due.load(Ordering::Relaxed) {
             return None;
         }
-        let now = Deadline::after(Duration::ZERO)?;
+        let now = Deadline::after(Duration::ZERO)?.instant();
         let (size, jobs) = (found.tuner.size(), done - found.done);
         match found.since.replace(now) {
             Some(before) if waits => {
-                let elapsed = now.instant().saturating_duration_since(before.instant());
+                let elapsed = now.saturating_duration_since(before);
                 found.tuner.record(size, jobs, elapsed);
             }
             // Where nobody waits, throughput is what comes, whoever is there.
@@ -92,6 +94,7 @@ impl Adapt {
         }
         found.done = done;
         let now = found.tuner.size();
+        // ORDERING: Relaxed: whoever reads an older one finds out under the lock.
         self.due.store(done + now.saturating_mul(JOBS), Ordering::Relaxed);
         Some((size, (found.min, now)))
     }

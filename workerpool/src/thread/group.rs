@@ -226,7 +226,10 @@ where
     E: Send + 'env,
 {
     /// What the group makes of a result, before its handle has it.
-    fn judge(&self, result: Result<Result<T, E>, JobError>) -> (Result<Result<T, E>, JobError>, Outcome) {
+    fn judge(
+        &self,
+        result: Result<Result<T, E>, JobError>,
+    ) -> (Result<Result<T, E>, JobError>, Outcome) {
         match result {
             Ok(Ok(value)) => (Ok(Ok(value)), Outcome::Completed),
             Ok(Err(error)) => {

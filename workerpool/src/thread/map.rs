@@ -36,6 +36,9 @@ const LOOK_EVERY: u32 = 64;
 
 type Outcome<X, T> = Result<T, MapError<X>>;
 
+/// With the index of its item.
+type Named<X, T> = (usize, Outcome<X, T>);
+
 /// The items of a batch, until the closure gets them.
 type Stock<X> = Arc<Mutex<Vec<X>>>;
 
@@ -94,7 +97,7 @@ pub struct Map<'p, 'env, I: Iterator, F, T> {
     /// How many batches were made.
     made: u32,
     batches: VecDeque<Batch<'env, I::Item, T>>,
-    results: VecDeque<(usize, Outcome<I::Item, T>)>,
+    results: VecDeque<Named<I::Item, T>>,
     place: Option<PlaceWait<'p, 'env>>,
     /// What `.await` has so far.
     #[cfg(feature = "async")]
@@ -161,7 +164,7 @@ where
     }
 
     /// The next result, on this thread.
-    fn next_here(&mut self) -> Option<(usize, Outcome<I::Item, T>)> {
+    fn next_here(&mut self) -> Option<Named<I::Item, T>> {
         if self.submitter.house.is_inside() {
             return self.next_inside();
         }
@@ -173,7 +176,7 @@ where
     }
 
     /// One poll: a result, the end of all, or nothing yet.
-    fn poll_next(&mut self, waker: &Waker) -> Option<Option<(usize, Outcome<I::Item, T>)>> {
+    fn poll_next(&mut self, waker: &Waker) -> Option<Option<Named<I::Item, T>>> {
         loop {
             if let Some(result) = self.results.pop_front() {
                 // Whoever works on it does not stand in line meanwhile.
@@ -203,7 +206,11 @@ where
                 },
             };
             self.place = None;
-            let cell = Cell::new(job(&self.f, &self.batches[at].stock), self.submitter.deadline, has_failed);
+            let cell = Cell::new(
+                job(&self.f, &self.batches[at].stock),
+                self.submitter.deadline,
+                has_failed,
+            );
             let make = || self.submitter.item(Task::Job(Arc::clone(&cell) as _));
             let placed = match grant {
                 None => house.try_place(make),
@@ -222,7 +229,11 @@ where
     fn fill_inside(&mut self) {
         let (mut from, house) = (0, self.submitter.house);
         while let Some(at) = self.next_to_place(&mut from) {
-            let cell = Cell::new(job(&self.f, &self.batches[at].stock), self.submitter.deadline, has_failed);
+            let cell = Cell::new(
+                job(&self.f, &self.batches[at].stock),
+                self.submitter.deadline,
+                has_failed,
+            );
             let make = || self.submitter.item(Task::Job(Arc::clone(&cell) as _));
             let mut placed = house.try_place(make);
             if placed == Err(Reason::Full) {
@@ -239,7 +250,7 @@ where
         }
     }
 
-    fn next_inside(&mut self) -> Option<(usize, Outcome<I::Item, T>)> {
+    fn next_inside(&mut self) -> Option<Named<I::Item, T>> {
         loop {
             if let Some(result) = self.results.pop_front() {
                 return Some(result);
@@ -251,15 +262,13 @@ where
             // INVARIANT: the first has a place, or has run.
             match self.batches.front_mut() {
                 None => return None,
-                Some(first) => {
-                    match mem::replace(&mut first.stands, Stands::Unplaced) {
-                        Stands::Placed(job) => {
-                            let result = job.wait();
-                            self.collected(0, result);
-                        }
-                        other => first.stands = other,
+                Some(first) => match mem::replace(&mut first.stands, Stands::Unplaced) {
+                    Stands::Placed(job) => {
+                        let result = job.wait();
+                        self.collected(0, result);
                     }
-                }
+                    other => first.stands = other,
+                },
             }
         }
     }
@@ -377,10 +386,7 @@ where
 }
 
 /// What a batch does. Its items are taken when it starts, and by it alone.
-fn job<X, F, T>(
-    f: &Arc<F>,
-    stock: &Stock<X>,
-) -> impl FnOnce() -> Portion<T> + Send + use<X, F, T>
+fn job<X, F, T>(f: &Arc<F>, stock: &Stock<X>) -> impl FnOnce() -> Portion<T> + Send + use<X, F, T>
 where
     X: Send,
     F: Fn(X) -> T + Send + Sync,

@@ -49,7 +49,12 @@ fn the_first_error_aborts_what_has_not_started() {
     let others: Vec<_> = (0..200)
         .map(|_| {
             let capture = dropped.on_drop();
-            group.submit(move || Ok(drop(capture))).unwrap()
+            group
+                .submit(move || {
+                    drop(capture);
+                    Ok(())
+                })
+                .unwrap()
         })
         .collect();
     let beside = pool.submit(|| "not of the group").unwrap();
@@ -178,7 +183,11 @@ fn a_job_that_waits_for_a_group_runs_that_group_s_jobs_only() {
                 .spawn(move || {
                     for _ in 0..depth {
                         let runs = runs.clone();
-                        handle.spawn(move || Ok(runs.tick())).unwrap();
+                        let job = move || {
+                            runs.tick();
+                            Ok(())
+                        };
+                        handle.spawn(job).unwrap();
                     }
                     Ok(())
                 })
@@ -206,9 +215,9 @@ fn groups_that_wait_for_each_other_are_told() {
             own.submit(move || {
                 starts.add();
                 until("both run", || starts.value() == 2);
-                Ok(waits_for.wait().is_err_and(|error| {
-                    matches!(error, GroupError::Job(JobError::WouldDeadlock))
-                }))
+                Ok(waits_for
+                    .wait()
+                    .is_err_and(|error| matches!(error, GroupError::Job(JobError::WouldDeadlock))))
             })
             .unwrap()
         })

@@ -101,7 +101,10 @@ fn a_panic_is_that_item_s_alone() {
                 Err(error) => {
                     assert!(error.item.is_none(), "the closure has it");
                     assert!(matches!(error.error, JobError::Panicked(_)));
-                    assert_eq!(error.to_string(), format!("item {index}: the job panicked: no sevens"));
+                    assert_eq!(
+                        error.to_string(),
+                        format!("item {index}: the job panicked: no sevens")
+                    );
                     wrong.push(error.index);
                 }
             }
@@ -235,7 +238,7 @@ fn a_subpool_s_map_keeps_to_its_cap() {
 #[should_panic(expected = "batches of 0 items: it must be 1 or more")]
 fn a_batch_of_nothing() {
     let pool = Pool::new(1).unwrap();
-    let _ = pool.map_batched(0..3, BatchSize::Fixed(0), |n| n);
+    drop(pool.map_batched(0..3, BatchSize::Fixed(0), |n| n));
 }
 
 #[cfg(feature = "async")]

@@ -80,13 +80,14 @@ fn a_handler_that_pushes_into_a_full_queue_handles_it_itself() {
     let place: Arc<Mutex<Option<Workers<u32>>>> = Arc::default();
     let (own, sum) = (Arc::clone(&place), Counter::default());
     let adds = sum.clone();
-    let workers = Workers::builder().threads(1).queue(Queue::Handoff).build_workers(move |n: u32| {
-        adds.add();
-        let again = own.lock().unwrap().clone();
-        if let (Some(again), 1..) = (again, n) {
-            again.push(n - 1).unwrap();
-        }
-    });
+    let workers =
+        Workers::builder().threads(1).queue(Queue::Handoff).build_workers(move |n: u32| {
+            adds.add();
+            let again = own.lock().unwrap().clone();
+            if let (Some(again), 1..) = (again, n) {
+                again.push(n - 1).unwrap();
+            }
+        });
     let workers = workers.unwrap();
     *place.lock().unwrap() = Some(workers.clone());
     workers.push(10).unwrap();

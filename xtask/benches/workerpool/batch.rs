@@ -98,9 +98,7 @@ macro_rules! fixed_crews {
 fixed_crews!(By2 by 2, By4 by 4, By8 by 8, By16 by 16, By32 by 32, By64 by 64);
 
 /// One operation is an item of a map; each map begins to find out anew.
-fn map<B: Batches>(
-    work: impl Fn(u64) + Copy + Send + Sync + 'static,
-) -> impl FnMut(u64) -> Sample {
+fn map<B: Batches>(work: impl Fn(u64) + Copy + Send + Sync + 'static) -> impl FnMut(u64) -> Sample {
     let mut pool = None;
     move |items| {
         let items = items.max(LEAST_ITEMS);

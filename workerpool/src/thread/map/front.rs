@@ -1,6 +1,6 @@
 //! What users call: the maps of a pool, as iterators and as futures.
 
-use super::{Map, Outcome, Stands, Unordered};
+use super::{Map, Named, Stands, Unordered};
 use crate::batch_size::BatchSize;
 use crate::error::MapError;
 use crate::thread::pool::Pool;
@@ -37,7 +37,7 @@ where
     }
 }
 
-fn with_index<X, T>((index, result): (usize, Outcome<X, T>)) -> Result<(usize, T), MapError<X>> {
+fn with_index<X, T>((index, result): Named<X, T>) -> Result<(usize, T), MapError<X>> {
     result.map(|value| (index, value))
 }
 
