@@ -11,7 +11,7 @@ use std::time::Duration;
 const GAIN: f64 = 1.05;
 /// One half as large may cost so much: small batches are shared out better, and few workers are
 /// cheaper.
-const TIE: f64 = 0.98;
+const TIE: f64 = 0.99;
 /// So much less is a cliff (a cache that overflows, a service that breaks down): there is no second
 /// look at what comes behind.
 const CLIFF: f64 = 0.8;
@@ -34,6 +34,12 @@ pub(crate) struct Range {
     /// … and lasts for so long.
     pub(crate) time: Duration,
 }
+
+/// At rest, so much of what the best brings is what it brought before: one epoch tells little on a busy
+/// machine, and whatever is tried is compared with it.
+const MEMORY: f64 = 0.75;
+/// A probe lasts for so many epochs: it is one measure against many.
+const PROBE: u32 = 2;
 
 /// The controller: what was done in what time goes in, the size to go on with comes out.
 #[derive(Clone, Debug)]
@@ -113,7 +119,9 @@ impl Tuner {
         epoch.samples += 1;
         epoch.items += items as u64;
         epoch.elapsed += elapsed;
-        if epoch.samples >= self.range.samples && epoch.elapsed >= self.range.time {
+        let epochs = if matches!(self.step, Step::Probe(_)) { PROBE } else { 1 };
+        let (samples, time) = (self.range.samples * epochs, self.range.time * epochs);
+        if epoch.samples >= samples && epoch.elapsed >= time {
             let rate = epoch.items as f64 / epoch.elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
             self.judge(rate);
         }
@@ -142,13 +150,14 @@ impl Tuner {
                     _ => self.settle(FIRST_REST),
                 }
             }
-            Step::Rest { left: 0 } => {
-                self.best.1 = rate;
-                self.probe(Way::Up);
-            }
             Step::Rest { left } => {
-                self.best.1 = rate;
-                self.go(size, Step::Rest { left: left - 1 });
+                // What changed by half is another load.
+                let same = rate > best / 2.0 && rate < best * 2.0;
+                self.best.1 = if same { best * MEMORY + rate * (1.0 - MEMORY) } else { rate };
+                match left {
+                    0 => self.probe(Way::Up),
+                    left => self.go(size, Step::Rest { left: left - 1 }),
+                }
             }
             Step::Probe(way) if better(way) => {
                 self.best = (size, reference);

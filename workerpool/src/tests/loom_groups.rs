@@ -27,7 +27,7 @@ fn first_error_meets_what_waits() {
 /// H18: a group is cancelled while a worker comes for its job; the wait returns.
 #[test]
 fn cancel_meets_the_worker() {
-    explore(Explore::Preemptions(3), || {
+    explore(Explore::All, || {
         let pool = Pool::new(1, 1);
         let group = Group::<u8>::of(&pool.house);
         group.spawn(|| Ok(())).unwrap();
