@@ -130,12 +130,16 @@ impl Tuner {
     /// An epoch is over.
     fn judge(&mut self, rate: f64) {
         let (size, best) = (self.size, self.best.1);
-        let better = |way| rate >= best * if way == Way::Up { GAIN } else { TIE };
+        // By so much for each step from the best.
+        let better = |way, steps: u32| {
+            let each: f64 = if way == Way::Up { GAIN } else { TIE };
+            rate >= best * each.powi(steps as i32)
+        };
         // What is lost by steps down adds up against the best of them all.
         let reference = rate.max(best);
         match self.step {
             Step::Climb { way, strikes } => {
-                let strikes = if better(way) {
+                let strikes = if better(way, strikes + 1) {
                     self.best = (size, reference);
                     0
                 } else if rate < best * CLIFF {
@@ -159,7 +163,7 @@ impl Tuner {
                     left => self.go(size, Step::Rest { left: left - 1 }),
                 }
             }
-            Step::Probe(way) if better(way) => {
+            Step::Probe(way) if better(way, 1) => {
                 self.best = (size, reference);
                 match self.next(size, way) {
                     Some(next) => self.go(next, Step::Climb { way, strikes: 0 }),
