@@ -23,11 +23,13 @@
 //! | hand over a job, by the pool's policy | `pool.submit(job)?` | `pool.reserve().await?.submit(job)?` |
 //! | its result | `job.wait()?` | `job.await?` |
 //! | a place, a job and its result in one | `pool.run(job).wait()?` | `pool.run(job).await?` |
+//! | one closure over many items | `pool.map(items, f).wait()?`, or iterate | `pool.map(items, f).await?` |
+//! | jobs that fail together | `group.wait()?` | `group.await?` |
 //! | until nothing is to be done | `pool.wait_idle().wait()` | `pool.wait_idle().await` |
 //! | until the last worker has ended | `pool.shutdown().wait()?` | `pool.shutdown().await` |
 //!
-//! A *request* (`reserve`, `run`, `wait_idle`) does nothing until it is waited for, and dropping it
-//! cancels. A *handle* (`Job`, `Shutdown`) is for what is under way already, and dropping it detaches.
+//! A *request* (`reserve`, `run`, `map`, `wait_idle`) does nothing until it is waited for, and dropping it
+//! cancels. A *handle* (`Job`, `Group`, `Shutdown`) is for what is under way already, and dropping it detaches.
 //!
 //! # Semantics
 //!
@@ -42,6 +44,10 @@
 //! * **The end.** `shutdown` runs what was accepted, `shutdown_now` gives it back. Dropping the last
 //!   clone of a pool is a shutdown that is waited for, unless a job of the pool drops it. Whatever is
 //!   submitted afterwards comes back as `Rejected`.
+//! * **Maps** give each item one outcome, whatever the queue and its policy are, and hand an item back
+//!   that their closure did not get. How many items make a job is said, or found out
+//!   (`BatchSize::Auto`).
+//! * **Groups.** The first error of a group aborts its jobs that have not started.
 //! * **Waiting inside.** A job that waits for another of its pool runs it if it has not started. One
 //!   that runs elsewhere is waited for, and if every worker would wait so, that is
 //!   `JobError::WouldDeadlock`.
@@ -62,6 +68,11 @@
 //! | `select { case jobs <- f: default: }` | `pool.try_submit(f)` |
 //! | a reply channel for each job | `pool.submit(f)?.wait()?` |
 //! | `close(jobs); wg.Wait()` | `pool.shutdown().wait()?` |
+//! | `for _, batch := range chunks(items, 10)` and a `WaitGroup` | `pool.map_batched(items, BatchSize::Fixed(10), f).wait()?` |
+//! | "what is the best batch size?" | `BatchSize::Auto` |
+//! | `errgroup.Group` with `SetLimit`, pond's `NewGroup` | `pool.group()` |
+//! | ants' `NewPoolWithFunc(n, f)`, `Invoke(v)` | `Workers::new(n, f)?`, `workers.push(v)?` |
+//! | ants' `Tune`, by hand | `Pool::builder().threads(2..=64).adaptive()` |
 //!
 //! # Features
 //!
