@@ -64,11 +64,11 @@ enum Stands<'env, T> {
     Refused(Reason),
 }
 
-/// A closure over many items, by the workers of a pool. See [`Pool::map`].
+/// A closure over many items, by the workers of a pool. See [`Pool::map`](super::Pool::map).
 ///
 /// It is a request: nothing happens until it is waited for, and then as much as fits into its window.
 /// [`wait`](Self::wait), `.await` give all results in the order of the items; as an iterator, or by
-/// [`next_result`](Self::next_result) in a task, it gives one after the other.
+/// `next_result` in a task, it gives one after the other.
 ///
 /// # Errors
 ///

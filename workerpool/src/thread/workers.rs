@@ -4,7 +4,7 @@ use super::builder::{Builder, Reject, Threads};
 use super::house::{Hooks, House, Work};
 use super::owner::{Owner, Shutdown, WaitIdle};
 use super::slot::PlaceWait;
-use crate::engine::{Entry, Grant, Item, Outcome, Push, Wait};
+use crate::engine::{Entry, Grant, Item, Outcome, Push};
 use crate::error::{
     BuildError, Closed, JobError, Panicked, Reason, Rejected, RejectedBatch, ResizeError,
     ShutdownError, WaitError, drop_payload,
@@ -408,6 +408,7 @@ impl<'p, T: Send + 'static> Future for ReservePush<'p, T> {
         mut self: std::pin::Pin<&mut Self>,
         cx: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Self::Output> {
+        use crate::engine::Wait;
         match self.place.poll(cx.waker()) {
             Wait::Ready(grant) => std::task::Poll::Ready(self.slot(grant)),
             Wait::Queued => std::task::Poll::Pending,
