@@ -5,7 +5,7 @@ use crate::primitives::{Explore, explore, thread};
 use crate::thread::group::Group;
 use crate::{GroupError, JobError, Reason};
 
-/// H18: the first error comes while another job of the group waits: that one does not run, and the wait
+/// H31: the first error comes while another job of the group waits: that one does not run, and the wait
 /// returns.
 #[test]
 fn first_error_meets_what_waits() {
@@ -24,7 +24,7 @@ fn first_error_meets_what_waits() {
     });
 }
 
-/// H18: a group is cancelled while a worker comes for its job; the wait returns.
+/// H31: a group is cancelled while a worker comes for its job; the wait returns.
 #[test]
 fn cancel_meets_the_worker() {
     explore(Explore::All, || {
@@ -37,7 +37,7 @@ fn cancel_meets_the_worker() {
     });
 }
 
-/// H19: a job is submitted while its group is cancelled, before anything could start: it comes back, or
+/// H32: a job is submitted while its group is cancelled, before anything could start: it comes back, or
 /// it is aborted.
 #[test]
 fn submit_meets_cancel() {

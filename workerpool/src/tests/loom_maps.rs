@@ -3,7 +3,7 @@
 use super::loom_support::Pool;
 use crate::primitives::{Explore, explore};
 
-/// H20: a map comes to a pool that has no room for it: it is told when there is.
+/// H33: a map comes to a pool that has no room for it: it is told when there is.
 #[test]
 fn map_meets_a_full_queue() {
     explore(Explore::Preemptions(3), || {
@@ -14,7 +14,7 @@ fn map_meets_a_full_queue() {
     });
 }
 
-/// H21: a map is dropped while a worker comes for its batch: nothing of it stays in the queue.
+/// H34: a map is dropped while a worker comes for its batch: nothing of it stays in the queue.
 #[test]
 fn dropped_map_meets_the_worker() {
     explore(Explore::Preemptions(3), || {
