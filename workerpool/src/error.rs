@@ -67,6 +67,8 @@ pub enum Reason {
     TooDeep,
     /// There is no worker, and the system refused a thread.
     NoThread(io::ErrorKind),
+    /// The group was cancelled, or one of its jobs has failed.
+    Cancelled,
 }
 
 impl fmt::Display for Reason {
@@ -76,6 +78,7 @@ impl fmt::Display for Reason {
             Self::Closed => f.write_str("the pool is shut down"),
             Self::TooDeep => f.write_str("the queue is full, and 64 jobs run inside each other"),
             Self::NoThread(kind) => write!(f, "there is no worker and no thread: {kind}"),
+            Self::Cancelled => f.write_str("the group is cancelled"),
         }
     }
 }
@@ -132,6 +135,10 @@ pub enum JobError {
     WouldDeadlock,
     /// The runtime of its pool was shut down before it was over.
     NoRuntime,
+    /// It was not accepted: an item of a map, whose pool was shut down for instance.
+    Rejected(Reason),
+    /// It gave an error, which its group has.
+    Failed,
 }
 
 impl fmt::Display for JobError {
@@ -145,11 +152,32 @@ impl fmt::Display for JobError {
                 f.write_str("every worker of the pool would wait for a job that another runs")
             }
             Self::NoRuntime => f.write_str("the runtime was shut down before the job was over"),
+            Self::Rejected(reason) => write!(f, "the job was rejected: {reason}"),
+            Self::Failed => f.write_str("the job gave an error, which its group has"),
         }
     }
 }
 
 impl StdError for JobError {}
+
+impl JobError {
+    /// The same once more, for another who is to be told. Of a panic only its words are the same.
+    pub(crate) fn twin(&self) -> Self {
+        match self {
+            Self::Panicked(panicked) => {
+                let words = panicked.message().unwrap_or("of no words").to_owned();
+                Self::Panicked(Panicked::new(Box::new(words)))
+            }
+            Self::Aborted => Self::Aborted,
+            Self::Expired => Self::Expired,
+            Self::Dropped => Self::Dropped,
+            Self::WouldDeadlock => Self::WouldDeadlock,
+            Self::Rejected(reason) => Self::Rejected(*reason),
+            Self::Failed => Self::Failed,
+            Self::NoRuntime => Self::NoRuntime,
+        }
+    }
+}
 
 /// A job has panicked.
 pub struct Panicked {
@@ -353,3 +381,70 @@ impl<F, J> fmt::Display for RejectedBatch<F, J> {
 }
 
 impl<F, J> StdError for RejectedBatch<F, J> {}
+
+/// An item of a map that gave no value. See [`Pool::map`](crate::thread::Pool::map).
+#[non_exhaustive]
+pub struct MapError<X> {
+    /// Which item it was, counted from 0.
+    pub index: usize,
+    /// The item, unless it was given to the closure.
+    pub item: Option<X>,
+    /// What happened: the closure panicked, the batch was taken out of the queue, or the pool was
+    /// shut down before it was in it.
+    pub error: JobError,
+}
+
+impl<X> MapError<X> {
+    pub(crate) const fn new(index: usize, item: Option<X>, error: JobError) -> Self {
+        Self { index, item, error }
+    }
+}
+
+impl<X> fmt::Debug for MapError<X> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MapError")
+            .field("index", &self.index)
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<X> fmt::Display for MapError<X> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "item {}: {}", self.index, self.error)
+    }
+}
+
+impl<X> StdError for MapError<X> {}
+
+/// The first error of a group. See [`Pool::group`](crate::thread::Pool::group).
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum GroupError<E> {
+    /// What a job gave.
+    Failed(E),
+    /// A job panicked, or was taken out of the queue; or waiting for the group would be a deadlock.
+    Job(JobError),
+    /// The group was cancelled before any of its jobs failed.
+    Cancelled,
+}
+
+impl<E: fmt::Display> fmt::Display for GroupError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => error.fmt(f),
+            Self::Job(error) => error.fmt(f),
+            Self::Cancelled => f.write_str("the group was cancelled"),
+        }
+    }
+}
+
+impl<E: StdError + 'static> StdError for GroupError<E> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::Job(error) => Some(error),
+            Self::Cancelled => None,
+        }
+    }
+}

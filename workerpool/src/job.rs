@@ -109,6 +109,26 @@ where
         }
     }
 
+    /// Runs it, if nobody else did; `judge` has the result before anybody who waits for it.
+    pub(crate) fn run_judged(
+        &self,
+        judge: impl FnOnce(Result<T, JobError>) -> (Result<T, JobError>, Outcome),
+    ) -> Ran {
+        let Some(job) = self.claim() else {
+            return Ran::of(Outcome::Void);
+        };
+        if self.deadline.is_some_and(|deadline| Deadline::at(deadline).has_passed()) {
+            drop_payload(job);
+            let (result, outcome) = judge(Err(JobError::Expired));
+            return self.settle(result, outcome);
+        }
+        // The closure is consumed by it: nobody can see it in a half-way state.
+        let result = catch_unwind(AssertUnwindSafe(job));
+        let (result, outcome) =
+            judge(result.map_err(|payload| JobError::Panicked(Panicked::new(payload))));
+        self.settle(result, outcome)
+    }
+
     fn settle(&self, result: Result<T, JobError>, outcome: Outcome) -> Ran {
         let mut state = self.state.lock();
         let before = mem::replace(&mut state.stage, Stage::Over(result));
@@ -127,24 +147,15 @@ where
     T: Send,
 {
     fn run(&self) -> Ran {
-        let Some(job) = self.claim() else {
-            return Ran::of(Outcome::Void);
-        };
-        if self.deadline.is_some_and(|deadline| Deadline::at(deadline).has_passed()) {
-            drop_payload(job);
-            return self.settle(Err(JobError::Expired), Outcome::Expired);
-        }
-        // The closure is consumed by it: nobody can see it in a half-way state.
-        match catch_unwind(AssertUnwindSafe(job)) {
-            Ok(value) => {
-                let failed = (self.fails)(&value);
-                let outcome = if failed { Outcome::Failed } else { Outcome::Completed };
-                self.settle(Ok(value), outcome)
-            }
-            Err(payload) => {
-                self.settle(Err(JobError::Panicked(Panicked::new(payload))), Outcome::Panicked)
-            }
-        }
+        self.run_judged(|result| {
+            let outcome = match &result {
+                Ok(value) if (self.fails)(value) => Outcome::Failed,
+                Ok(_) => Outcome::Completed,
+                Err(JobError::Panicked(_)) => Outcome::Panicked,
+                Err(_) => Outcome::Expired,
+            };
+            (result, outcome)
+        })
     }
 
     fn note_outside(&self) {

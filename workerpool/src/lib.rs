@@ -26,6 +26,8 @@
 //! | hand over a job, by the pool's policy | `pool.submit(job)?` | `pool.reserve().await?.submit(job)?` |
 //! | its result | `job.wait()?` | `job.await?` |
 //! | a place, a job and its result in one | `pool.run(job).wait()?` | `pool.run(job).await?` |
+//! | one closure over many items | `pool.map(items, f).wait()?`, or iterate | `pool.map(items, f).await?` |
+//! | jobs that fail together | `group.wait()?` | `group.await?` |
 //! | until nothing is to be done | `pool.wait_idle().wait()` | `pool.wait_idle().await` |
 //! | until the last worker has ended | `pool.shutdown().wait()?` | `pool.shutdown().await` |
 //!
@@ -40,8 +42,9 @@
 //! | until nothing is to be done | `pool.wait_idle().await` | `pool.wait_idle().wait()` |
 //! | until the last worker has ended | `pool.shutdown().await` | `pool.shutdown().wait()?` |
 //!
-//! A *request* (`reserve`, `run`, `wait_idle`, and a task pool's `submit` and `spawn`) does nothing until
-//! it is waited for, and dropping it cancels. A *handle* (`Job`, `Shutdown`) is for what is under way already, and dropping it detaches.
+//! A *request* (`reserve`, `run`, `map`, `wait_idle`, and a task pool's `submit` and `spawn`) does nothing
+//! until it is waited for, and dropping it cancels. A *handle* (`Job`, `Group`, `Shutdown`) is for what is
+//! under way already, and dropping it detaches.
 //!
 //! # Semantics
 //!
@@ -60,6 +63,10 @@
 //!   with `JobError::NoRuntime`.
 //! * **Abort.** A job that has not started never does. A task that runs is dropped where it waits next;
 //!   a closure that runs is not disturbed.
+//! * **Maps** give each item one outcome, whatever the queue and its policy are, and hand an item back
+//!   that their closure did not get. How many items make a job is said, or found out
+//!   (`BatchSize::Auto`).
+//! * **Groups.** The first error of a group aborts its jobs that have not started.
 //! * **Waiting inside.** A job that waits for another of its pool runs it if it has not started. One
 //!   that runs elsewhere is waited for, and if every worker would wait so, that is
 //!   `JobError::WouldDeadlock`. A task says `run` for that, which polls the other job inside of it; one
@@ -81,6 +88,11 @@
 //! | `select { case jobs <- f: default: }` | `pool.try_submit(f)` |
 //! | a reply channel for each job | `pool.submit(f)?.wait()?` |
 //! | `close(jobs); wg.Wait()` | `pool.shutdown().wait()?` |
+//! | `for _, batch := range chunks(items, 10)` and a `WaitGroup` | `pool.map_batched(items, BatchSize::Fixed(10), f).wait()?` |
+//! | "what is the best batch size?" | `BatchSize::Auto` |
+//! | `errgroup.Group` with `SetLimit`, pond's `NewGroup` | `pool.group()` |
+//! | ants' `NewPoolWithFunc(n, f)`, `Invoke(v)` | `Workers::new(n, f)?`, `workers.push(v)?` |
+//! | ants' `Tune`, by hand | `Pool::builder().threads(2..=64).adaptive()` |
 //!
 //! # Features
 //!
@@ -95,6 +107,8 @@
 //! How it works, with every hazard and the model that shows it: `DESIGN.md` of this crate.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "sync")]
+mod batch_size;
 #[cfg(all(feature = "sync", not(all(test, lockgate_loom))))]
 mod cores;
 #[cfg(any(feature = "sync", feature = "async"))]
@@ -128,14 +142,20 @@ pub mod task;
 mod tests;
 #[cfg(feature = "sync")]
 pub mod thread;
+#[cfg(feature = "sync")]
+mod tune;
 #[cfg(any(feature = "sync", feature = "async"))]
 mod waiters;
 
+#[cfg(feature = "sync")]
+pub use batch_size::BatchSize;
 #[cfg(any(feature = "sync", feature = "async"))]
 pub use error::{
     BuildError, Closed, JobError, Panicked, Reason, Rejected, RejectedBatch, ResizeError, RunError,
     ShutdownError, WaitError,
 };
+#[cfg(feature = "sync")]
+pub use error::{GroupError, MapError};
 #[cfg(any(feature = "sync", feature = "async"))]
 pub use metrics::Metrics;
 #[cfg(any(feature = "sync", feature = "async"))]

@@ -6,6 +6,8 @@
 #[allow(dead_code, reason = "the benches of other crates use the rest")]
 mod harness;
 
+#[path = "workerpool/batch.rs"]
+mod batch;
 #[path = "workerpool/floor.rs"]
 mod floor;
 #[path = "workerpool/jobs.rs"]
@@ -35,6 +37,7 @@ fn main() {
             shutdown::scenarios(),
             talk::scenarios(),
             tasks::scenarios(),
+            batch::scenarios(),
         ];
         all.into_iter().flatten().collect()
     });

@@ -8,13 +8,18 @@ impl<J: Entry> Engine<J> {
     /// A job that waits has become void. Its place is free when its turn comes, or when somebody
     /// needs it. With an outcome it was run elsewhere.
     pub(crate) fn withdraw(&self, ran: Option<Outcome>) {
+        self.withdraw_many(1, ran);
+    }
+
+    /// The same for several, none of which was run elsewhere if they are not one.
+    pub(crate) fn withdraw_many(&self, count: usize, ran: Option<Outcome>) {
         let mut after: After<J> = After::default();
         let mut line = self.line.lock();
         if let Some(outcome) = ran {
             line.retired.note(outcome);
             line.ran_elsewhere += 1;
         }
-        line.voids += 1;
+        line.voids += count;
         let many = line.voids > 32 && line.voids > line.crew.queued() / 2;
         if many || !line.placers.is_empty() || !line.quiet.is_empty() || line.crew.is_closed() {
             line.sweep_voids(&mut after);
@@ -108,6 +113,11 @@ impl<J: Entry> Engine<J> {
     /// Jobs of a strand that were accepted and are not over.
     pub(crate) fn pending(&self, id: StrandId) -> usize {
         self.line.lock().strands.pending(id)
+    }
+
+    /// Whether jobs wait for a worker.
+    pub(crate) fn has_backlog(&self) -> bool {
+        self.line.lock().crew.queued() > 0
     }
 
     pub(crate) fn lanes(&self) -> usize {

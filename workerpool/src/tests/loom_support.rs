@@ -64,7 +64,8 @@ impl Pool {
         }
         let metrics = self.house.engine.metrics();
         assert_eq!((metrics.workers, metrics.idle, metrics.queued), (0, 0, 0));
-        let over = metrics.completed + metrics.panicked + metrics.aborted + metrics.expired;
+        let over = metrics.completed + metrics.failed + metrics.panicked;
+        let over = over + metrics.aborted + metrics.expired;
         assert_eq!(metrics.submitted, over, "what was accepted ran, or came back");
     }
 }

@@ -6,7 +6,11 @@ mod engine;
 #[cfg(lockgate_loom)]
 mod loom_ends;
 #[cfg(lockgate_loom)]
+mod loom_groups;
+#[cfg(lockgate_loom)]
 mod loom_jobs;
+#[cfg(lockgate_loom)]
+mod loom_maps;
 #[cfg(lockgate_loom)]
 mod loom_places;
 #[cfg(lockgate_loom)]
@@ -15,3 +19,5 @@ mod loom_support;
 mod loom_tasks;
 #[cfg(not(lockgate_loom))]
 mod state;
+#[cfg(not(lockgate_loom))]
+mod tune;

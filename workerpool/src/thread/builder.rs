@@ -1,5 +1,6 @@
 //! What a pool is made of.
 
+use super::adapt::Adapt;
 use super::house::{Hooks, House, Starter, Work};
 use super::owner::Owner;
 use super::pool::Pool;
@@ -46,6 +47,7 @@ impl Threads {
 pub struct Builder {
     threads: Option<Threads>,
     keep_alive: Duration,
+    adaptive: bool,
     queue: Queue,
     lanes: usize,
     name: Option<String>,
@@ -58,6 +60,7 @@ impl Builder {
         Self {
             threads: None,
             keep_alive: Duration::from_secs(10),
+            adaptive: false,
             queue: Queue::Bounded(1024),
             lanes: 1,
             name: None,
@@ -76,6 +79,30 @@ impl Builder {
     /// How long a thread beyond the least number stays when there is nothing to do. Default: 10 s.
     pub fn keep_alive(mut self, idle: Duration) -> Self {
         self.keep_alive = idle;
+        self
+    }
+
+    /// Finds out how many of the threads are best, between the least and the most: for jobs that block
+    /// on something outside of the pool. Default: as many as find a job.
+    ///
+    /// It begins with the least number and doubles as long as that brings 5 % more jobs in a second;
+    /// holds, and tries twice and half as many now and then. It judges only while jobs wait, by epochs
+    /// of 10 ms or more, and reads the clock once for four jobs of each thread.
+    ///
+    /// Jobs that wait for others which are still in the queue, by other means than their handles,
+    /// need all threads from the start: nothing is measured while none of them ends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// let pool = Pool::builder().threads(2..=64).adaptive().build()?;
+    /// assert_eq!(pool.threads(), 2..=2, "more when it turns out that they are of use");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn adaptive(mut self) -> Self {
+        self.adaptive = true;
         self
     }
 
@@ -178,9 +205,13 @@ impl Builder {
         if !(1..=usize::from(u16::MAX)).contains(&self.lanes) {
             return Err(BuildError::Lanes(self.lanes));
         }
-        let crew = Crew::new(threads.min, threads.max, self.queue.bound());
+        let adapt = self.adaptive.then(|| Adapt::new(threads));
+        let most = adapt.as_ref().map_or(threads.max, |adapt| adapt.begin(threads));
+        let crew = Crew::new(threads.min, most, self.queue.bound());
         let keep_alive = (threads.min < threads.max).then_some(self.keep_alive);
-        Ok(House::new(crew, self.lanes, keep_alive, self.hooks, context, starter))
+        let mut house = House::new(crew, self.lanes, keep_alive, self.hooks, context, starter);
+        house.adapt = adapt;
+        Ok(house)
     }
 }
 
@@ -218,6 +249,7 @@ impl fmt::Debug for Builder {
         f.debug_struct("Builder")
             .field("threads", &self.threads)
             .field("keep_alive", &self.keep_alive)
+            .field("adaptive", &self.adaptive)
             .field("queue", &self.queue)
             .field("reject", &self.hooks.reject)
             .field("lanes", &self.lanes)

@@ -97,39 +97,7 @@ impl<T> Job<'_, T> {
     #[cold]
     fn wait_inside(self) -> Result<T, JobError> {
         self.run_here();
-        let mut ticket = None;
-        let engine = &self.house.engine;
-        let found = drive(None, |waker| {
-            if let Some(result) = self.promise.poll(waker) {
-                return Step::Ready(result);
-            }
-            let told = match &ticket {
-                Some(ticket) => engine.is_told(ticket),
-                // What has not started, or runs by hand, needs none of the workers that park.
-                None if !self.promise.runs_inside() => false,
-                None => match engine.block(&mut ticket, waker) {
-                    true => {
-                        if !self.promise.note_parked() {
-                            engine.unblock();
-                        }
-                        false
-                    }
-                    false => true,
-                },
-            };
-            match (told, self.promise.poll(waker)) {
-                (_, Some(result)) => Step::Ready(result),
-                (true, None) => Step::Ready(Err(JobError::WouldDeadlock)),
-                (false, None) => Step::Queued { spin: true },
-            }
-        });
-        if engine.rises(&mut ticket) && self.promise.take_note() {
-            engine.unblock();
-        }
-        match found {
-            Some(result) => result,
-            None => unreachable!("there is no deadline"),
-        }
+        park_inside(&self.house, &*self.promise).unwrap_or(Err(JobError::WouldDeadlock))
     }
 
     /// Runs it here if nobody has started it.
@@ -143,6 +111,73 @@ impl<T> Job<'_, T> {
         }
         here
     }
+}
+
+/// What a worker may park for, though it is of the same pool.
+pub(super) trait Awaited<R> {
+    fn poll(&self, waker: &Waker) -> Option<R>;
+    /// Whether workers of the pool run all of it. What has not started, or runs by hand, needs none
+    /// of those that park.
+    fn runs_inside(&self) -> bool;
+    /// Notes that a worker parks until it is over; `false` if it is.
+    fn note_parked(&self) -> bool;
+    /// Takes the note back; `false` if whoever ended it has taken it.
+    fn take_note(&self) -> bool;
+}
+
+impl<T> Awaited<Result<T, JobError>> for dyn Promise<T> + '_ {
+    fn poll(&self, waker: &Waker) -> Option<Result<T, JobError>> {
+        Promise::poll(self, waker)
+    }
+
+    fn runs_inside(&self) -> bool {
+        Promise::runs_inside(self)
+    }
+
+    fn note_parked(&self) -> bool {
+        Promise::note_parked(self)
+    }
+
+    fn take_note(&self) -> bool {
+        Promise::take_note(self)
+    }
+}
+
+/// Parks a worker of the pool until `what` is ready; `None` when it would be for ever.
+pub(super) fn park_inside<R>(
+    house: &House<'_, Task<'_>>,
+    what: &(impl Awaited<R> + ?Sized),
+) -> Option<R> {
+    let mut ticket = None;
+    let engine = &house.engine;
+    let found = drive(None, |waker| {
+        if let Some(result) = what.poll(waker) {
+            return Step::Ready(Some(result));
+        }
+        let told = match &ticket {
+            Some(ticket) => engine.is_told(ticket),
+            None if !what.runs_inside() => false,
+            None => match engine.block(&mut ticket, waker) {
+                true => {
+                    if !what.note_parked() {
+                        engine.unblock();
+                    }
+                    false
+                }
+                false => true,
+            },
+        };
+        match (told, what.poll(waker)) {
+            (_, Some(result)) => Step::Ready(Some(result)),
+            (true, None) => Step::Ready(None),
+            (false, None) => Step::Queued { spin: true },
+        }
+    });
+    engine.rises(&mut ticket);
+    if what.take_note() {
+        engine.unblock();
+    }
+    found.flatten()
 }
 
 #[cfg(feature = "async")]

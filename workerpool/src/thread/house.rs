@@ -1,5 +1,6 @@
 //! The workers of a pool: how they are started, what they do, how they end.
 
+use super::adapt::Adapt;
 use crate::engine::{Done, Engine, Entry, Item, Next, Outcome, Push, Start};
 use crate::error::{JobError, Panicked, Reason, drop_payload};
 use crate::job::Ran;
@@ -47,6 +48,8 @@ pub(crate) struct House<'env, W: Work> {
     pub(crate) engine: Engine<W>,
     pub(crate) hooks: Hooks,
     pub(crate) context: W::Context,
+    /// Who finds out how many workers are best, where somebody is to.
+    pub(crate) adapt: Option<Adapt>,
     /// `None`: no worker ever goes for want of work.
     keep_alive: Option<Duration>,
     starter: Starter<'env, W>,
@@ -82,7 +85,8 @@ impl<'env, W: Work> House<'env, W> {
         starter: Starter<'env, W>,
     ) -> Self {
         let engine = Engine::new(crew, lanes);
-        Self { engine, hooks, context, keep_alive, starter, started: AtomicUsize::new(0) }
+        let (adapt, started) = (None, AtomicUsize::new(0));
+        Self { engine, hooks, context, adapt, keep_alive, starter, started }
     }
 
     /// Starts workers up to the least number of them.
@@ -189,6 +193,9 @@ impl<'env, W: Work> House<'env, W> {
             let Item { entry, strand, .. } = item;
             let outcome = self.finish(entry.run(&self.hooks, &self.context));
             done = Some(Done { outcome, strand });
+            if let Some(adapt) = &self.adapt {
+                adapt.note(self);
+            }
         }
         call(self.hooks.on_stop.as_ref());
         INSIDE.with(|it| it.set(before));

@@ -34,6 +34,7 @@ impl<'env, W: Work + 'env> Owner<'env, W> {
         if !threads.is_valid() {
             return Err(ResizeError::Threads { min, max });
         }
+        let max = self.house.adapt.as_ref().map_or(max, |adapt| adapt.begin(threads));
         self.house.start(self.house.engine.resize(min, max));
         self.house.hire().map_err(ResizeError::Spawn)
     }

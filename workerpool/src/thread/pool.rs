@@ -147,7 +147,8 @@ impl<'env> Pool<'env> {
         self.owner.resize(threads.into())
     }
 
-    /// How many threads there are at the least and at the most.
+    /// How many threads there are at the least and at the most; of an
+    /// [`adaptive`](Builder::adaptive) pool, as far as it has found out.
     pub fn threads(&self) -> RangeInclusive<usize> {
         let (min, max) = self.house().engine.limits();
         min..=max

@@ -1,7 +1,7 @@
 //! The waits for a place in the queue.
 
 use super::handle::Job;
-use super::house::House;
+use super::house::{House, Work};
 use super::submit::Submitter;
 use super::task::Task;
 use crate::engine::{Grant, Wait};
@@ -15,13 +15,13 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 /// A wait for a place, as the engine sees it.
-pub(super) struct PlaceWait<'p, 'env> {
-    house: &'p Arc<House<'env, Task<'env>>>,
+pub(super) struct PlaceWait<'p, 'env, W: Work = Task<'env>> {
+    house: &'p Arc<House<'env, W>>,
     ticket: Option<Ticket>,
 }
 
-impl<'p, 'env> PlaceWait<'p, 'env> {
-    pub(super) const fn new(house: &'p Arc<House<'env, Task<'env>>>) -> Self {
+impl<'p, 'env, W: Work> PlaceWait<'p, 'env, W> {
+    pub(super) const fn new(house: &'p Arc<House<'env, W>>) -> Self {
         Self { house, ticket: None }
     }
 
@@ -40,7 +40,7 @@ impl<'p, 'env> PlaceWait<'p, 'env> {
     }
 }
 
-impl Drop for PlaceWait<'_, '_> {
+impl<W: Work> Drop for PlaceWait<'_, '_, W> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             // CANCEL: a place that was promised goes to the next in line.

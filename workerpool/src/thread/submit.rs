@@ -180,11 +180,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
     }
 
     /// Does with a job for which there is no room what the pool says.
-    pub(super) fn submit_cell<T, F>(&self, cell: &Arc<Cell<F, T>>) -> Result<(), Reason>
-    where
-        T: Send + 'env,
-        F: FnOnce() -> T + Send + 'env,
-    {
+    pub(super) fn submit_cell<C: Claim + 'env>(&self, cell: &Arc<C>) -> Result<(), Reason> {
         let make = || self.item(Task::Job(Arc::clone(cell) as _));
         let run = || {
             let outcome = self.house.finish(cell.run());

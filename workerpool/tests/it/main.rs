@@ -3,6 +3,12 @@
 #![allow(clippy::disallowed_methods, reason = "tests sleep on purpose and measure time")]
 
 #[cfg(feature = "sync")]
+mod adaptive;
+#[cfg(feature = "sync")]
+mod group;
+#[cfg(feature = "sync")]
+mod map;
+#[cfg(feature = "sync")]
 mod policies;
 #[cfg(feature = "sync")]
 mod shutdown;
@@ -23,3 +29,5 @@ mod tasks;
 mod threads;
 #[cfg(feature = "sync")]
 mod turns;
+#[cfg(feature = "sync")]
+mod workers;
