@@ -5,20 +5,23 @@ use super::strands::Strands;
 use super::{Entry, Item};
 use crate::lanes::Lanes;
 use crate::metrics::Counts;
-use crate::primitives::Arc;
+use crate::primitives::{Arc, Deadline};
 use crate::state::{Crew, Summon};
 use crate::waiters::{Waiters, WakeBatch};
 use std::mem;
 use std::task::Waker;
+use std::time::Duration;
 
 /// No deck is larger: what waits in one is not in the order of the queue any more.
 const LARGEST_DECK: usize = 32;
 /// A worker takes its share of the queue in so many steps.
 // LOOM: in one, where three jobs have to fill a deck.
 const SHARES: usize = if cfg!(test) { 1 } else { 4 };
-/// So many places have to be free before a submitter that waits is told: waking one takes longer
-/// than so many short jobs do.
-const PLACES_AT_ONCE: usize = 32;
+/// So many places have to be free before a submitter that waits is told at once: waking one takes
+/// longer than many short jobs do, and the one that is woken takes a core from a worker.
+const PLACES_AT_ONCE: usize = 512;
+/// After so long any place will do. Looked at when a worker comes to the line.
+const PATIENCE: Duration = Duration::from_micros(200);
 
 /// What a submitter that waits for a place is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +58,8 @@ pub(super) struct Line<J> {
     pub(super) in_decks: usize,
     /// All decks report, but for those that hear of it when their worker comes.
     pub(super) reports: bool,
+    /// Until when submitters that wait are told of many places only; set while some wait.
+    patience: Option<Deadline>,
     pub(super) crew: Crew,
     pub(super) lanes: Lanes<Item<J>>,
 }
@@ -93,6 +98,7 @@ impl<J: Entry> Line<J> {
             voids: 0,
             in_decks: 0,
             reports: false,
+            patience: None,
             crew,
             lanes: Lanes::new(lanes),
         }
@@ -334,6 +340,7 @@ impl<J: Entry> Line<J> {
     pub(super) fn promise_places(&mut self, batch: &mut WakeBatch) {
         if self.placers.is_empty() {
             self.reports = false;
+            self.patience = None;
         } else {
             self.promise_them(batch);
         }
@@ -347,7 +354,8 @@ impl<J: Entry> Line<J> {
         }
         loop {
             let at_once = (self.crew.bound() / 2).clamp(1, PLACES_AT_ONCE);
-            if self.crew.room() >= at_once {
+            if self.crew.room() >= at_once || self.crew.room() > 0 && self.is_impatient() {
+                self.patience = None;
                 while self.crew.room() > 0 {
                     let Some(waker) = self.placers.settle_front(Grant::Place) else { break };
                     self.crew.reserve();
@@ -363,6 +371,21 @@ impl<J: Entry> Line<J> {
                 return;
             }
             self.recount(true);
+        }
+    }
+
+    /// Whether those who wait for a place have waited for long, from the first look on.
+    // LOOM: no time passes in a model, and nobody waits for it.
+    fn is_impatient(&mut self) -> bool {
+        if cfg!(all(test, lockgate_loom)) {
+            return false;
+        }
+        match &self.patience {
+            Some(patience) => patience.has_passed(),
+            None => {
+                self.patience = Deadline::after(PATIENCE);
+                false
+            }
         }
     }
 

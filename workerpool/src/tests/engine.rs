@@ -1,7 +1,7 @@
 //! The engine, driven by hand: one thread plays every worker.
 
-use crate::engine::{Done, Engine, Entry, Item, Next, Outcome, Push, Seat, StrandId};
-use crate::primitives::Arc;
+use crate::engine::{Done, Engine, Entry, Grant, Item, Next, Outcome, Push, Seat, StrandId, Wait};
+use crate::primitives::{Arc, Deadline};
 use crate::state::Crew;
 use std::task::Waker;
 
@@ -122,4 +122,48 @@ fn void_entries_give_their_places_to_whoever_needs_them() {
     assert!(engine.resume().is_none());
     assert_eq!((worker.look(&engine), worker.look(&engine)), (Some(1), Some(2)));
     assert_eq!(engine.metrics().aborted, 1);
+}
+
+/// An engine that is full, of so many jobs beside the one that its worker runs, and somebody who waits
+/// for a place.
+fn full(bound: u32) -> (Engine<u32>, Worker, Option<crate::waiters::Ticket>) {
+    let engine = Engine::new(Crew::new(1, 1, bound as usize), 1);
+    let start = engine.hire().unwrap();
+    let mut worker = Worker { seat: engine.arrive(), ticket: None, done: None };
+    engine.confirm(start);
+    assert_eq!(worker.look(&engine), None);
+    push(&engine, 0, None);
+    assert_eq!(worker.look(&engine), Some(0));
+    (1..=bound).for_each(|job| push(&engine, job, None));
+    let mut ticket = None;
+    assert_eq!(engine.poll_place(&mut ticket, Waker::noop()), Wait::Queued);
+    (engine, worker, ticket)
+}
+
+#[test]
+fn whoever_waits_for_a_place_is_told_of_half_the_queue_at_once() {
+    let (engine, mut worker, mut ticket) = full(8);
+    (1..4).for_each(|job| assert_eq!(worker.look(&engine), Some(job)));
+    // The place of a job that is started is seen at the next look, if not before.
+    assert_eq!((worker.look(&engine), worker.look(&engine)), (Some(4), Some(5)));
+    assert_eq!(engine.poll_place(&mut ticket, Waker::noop()), Wait::Ready(Grant::Place));
+    engine.unreserve();
+}
+
+/// H30: jobs that take long free few places.
+#[test]
+fn whoever_waits_for_a_place_for_long_is_told_of_any() {
+    let (engine, mut worker, mut ticket) = full(1000);
+    let mut started = 0;
+    while engine.poll_place(&mut ticket, Waker::noop()) == Wait::Queued {
+        assert!(started < 100, "of a thousand places, a hundred are free");
+        assert!(worker.look(&engine).is_some());
+        started += 1;
+        let takes_long = Deadline::after(std::time::Duration::from_micros(250)).unwrap();
+        while !takes_long.has_passed() {
+            std::hint::spin_loop();
+        }
+    }
+    assert!(started > 0);
+    engine.unreserve();
 }

@@ -53,6 +53,11 @@ pub(crate) struct House<'env, W: Work> {
     started: AtomicUsize,
 }
 
+/// So often a worker that has run out of jobs gives way before it sleeps: whoever submits may wait for
+/// this very core, and a worker that is awake is called without the system's help.
+// LOOM: it is no step of any algorithm.
+const YIELDS: u32 = if cfg!(all(test, lockgate_loom)) { 0 } else { 10 };
+
 thread_local! {
     // LOOM: its locals have no constant initialisers.
     #[allow(clippy::missing_const_for_thread_local, reason = "the model cannot")]
@@ -200,18 +205,25 @@ impl<'env, W: Work> House<'env, W> {
         let mut ticket = None;
         // It may be that a job is about to come, for which it has to stay.
         let mut stays = false;
+        let mut yields = if done.is_some() { YIELDS } else { 0 };
         loop {
             let mut slept = false;
             let deadline = if stays { None } else { until() };
             let found = drive(deadline.as_ref(), |waker| {
-                let (next, start) = self.engine.next(seat, done, &mut ticket, waker);
-                self.start(start);
-                match next {
-                    Next::Job(item) => Step::Ready(Some(item)),
-                    Next::Leave => Step::Ready(None),
-                    Next::Asleep => {
-                        slept = true;
-                        Step::Queued { spin: *spins }
+                loop {
+                    let (next, start) = self.engine.next(seat, done, &mut ticket, waker);
+                    self.start(start);
+                    match next {
+                        Next::Job(item) => return Step::Ready(Some(item)),
+                        Next::Leave => return Step::Ready(None),
+                        Next::Asleep if yields > 0 => {
+                            yields -= 1;
+                            thread::yield_now();
+                        }
+                        Next::Asleep => {
+                            slept = true;
+                            return Step::Queued { spin: *spins };
+                        }
                     }
                 }
             });
