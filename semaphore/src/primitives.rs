@@ -56,6 +56,9 @@ mod real {
     pub(crate) use std::thread_local;
     use std::time::{Duration, Instant};
 
+    /// Whether no time passes.
+    pub(crate) const IS_MODEL: bool = false;
+
     pub(crate) mod atomic {
         /// A part of a value that is read piece by piece, beside a word that confirms it afterwards.
         pub(crate) use std::sync::atomic::AtomicU64 as Piece;
@@ -194,6 +197,9 @@ mod model {
     pub(crate) use loom::sync::MutexGuard;
     pub(crate) use loom::thread_local;
     use std::time::{Duration, Instant};
+
+    /// LOOM: no time passes, but for deadlines that are fired.
+    pub(crate) const IS_MODEL: bool = true;
 
     pub(crate) mod atomic {
         pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize as Witness, Ordering, fence};

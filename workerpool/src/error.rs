@@ -168,6 +168,7 @@ impl StdError for JobError {}
 
 impl JobError {
     /// The same once more, for another who is to be told. Of a panic only its words are the same.
+    #[cfg(feature = "sync")]
     pub(crate) fn twin(&self) -> Self {
         match self {
             Self::Panicked(panicked) => {

@@ -5,7 +5,7 @@ use super::strands::Strands;
 use super::{Entry, Item};
 use crate::lanes::Lanes;
 use crate::metrics::Counts;
-use crate::primitives::{Arc, Deadline};
+use crate::primitives::{Arc, Deadline, IS_MODEL};
 use crate::state::{Crew, Summon};
 use crate::waiters::{Waiters, WakeBatch};
 use std::mem;
@@ -377,7 +377,7 @@ impl<J: Entry> Line<J> {
     /// Whether those who wait for a place have waited for long, from the first look on.
     // LOOM: no time passes in a model, and nobody waits for it.
     fn is_impatient(&mut self) -> bool {
-        if cfg!(all(test, lockgate_loom)) {
+        if IS_MODEL {
             return false;
         }
         match &self.patience {

@@ -7,7 +7,7 @@ use crate::job::Ran;
 use crate::parker::{Step, drive};
 use crate::policy::Reject;
 use crate::primitives::atomic::{AtomicUsize, Ordering};
-use crate::primitives::{Arc, Deadline, thread, thread_local};
+use crate::primitives::{Arc, Deadline, IS_MODEL, thread, thread_local};
 use crate::state::Crew;
 use std::cell::Cell;
 use std::fmt;
@@ -59,7 +59,7 @@ pub(crate) struct House<'env, W: Work> {
 /// So often a worker that has run out of jobs gives way before it sleeps: whoever submits may wait for
 /// this very core, and a worker that is awake is called without the system's help.
 // LOOM: it is no step of any algorithm.
-const YIELDS: u32 = if cfg!(all(test, lockgate_loom)) { 0 } else { 10 };
+const YIELDS: u32 = if IS_MODEL { 0 } else { 10 };
 
 thread_local! {
     // LOOM: its locals have no constant initialisers.
