@@ -109,4 +109,4 @@ pub use error::{
 #[cfg(feature = "sync")]
 pub use metrics::Metrics;
 #[cfg(feature = "sync")]
-pub use thread::{Queue, Reject};
+pub use thread::{Engine, Queue, Reject};

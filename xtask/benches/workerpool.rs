@@ -6,6 +6,8 @@
 #[allow(dead_code, reason = "the benches of other crates use the rest")]
 mod harness;
 
+#[path = "workerpool/inside.rs"]
+mod inside;
 #[path = "workerpool/jobs.rs"]
 mod jobs;
 #[path = "workerpool/ours.rs"]
@@ -18,5 +20,5 @@ mod subject;
 mod work;
 
 fn main() {
-    harness::main(jobs::scenarios);
+    harness::main(|| jobs::scenarios().into_iter().chain(inside::scenarios()).collect());
 }

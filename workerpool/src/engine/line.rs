@@ -55,6 +55,8 @@ pub(super) struct Line<J> {
     pub(super) in_decks: usize,
     /// All decks report, but for those that hear of it when their worker comes.
     pub(super) reports: bool,
+    /// The numbers of seats that are free; `None` where workers keep no jobs of their own.
+    pub(super) stacks: Option<Vec<usize>>,
     pub(super) crew: Crew,
     pub(super) lanes: Lanes<Item<J>>,
 }
@@ -93,6 +95,7 @@ impl<J: Entry> Line<J> {
             voids: 0,
             in_decks: 0,
             reports: false,
+            stacks: None,
             crew,
             lanes: Lanes::new(lanes),
         }
@@ -160,6 +163,7 @@ impl<J: Entry> Line<J> {
         for seat in &self.seats {
             let mut deck = seat.deck.lock();
             deck.report |= report;
+            deck.own.lends &= !report;
             let gone = deck.settle();
             self.crew.pop(gone);
             self.in_decks -= gone;
@@ -180,10 +184,14 @@ impl<J: Entry> Line<J> {
     pub(super) fn take(&mut self, seat: &Arc<Seat<J>>, after: &mut After<J>) -> Option<Item<J>> {
         let mut deck = seat.deck.lock();
         deck.report = self.reports;
+        deck.own.lends = self.lends();
         self.settle(&mut deck);
         if self.crew.is_paused() {
             self.unload(&mut deck);
             return None;
+        }
+        if mem::take(&mut deck.own.yields) {
+            self.let_others_go(&mut deck, after);
         }
         if deck.jobs.is_empty() {
             self.load(&mut deck, after);
@@ -270,7 +278,9 @@ impl<J: Entry> Line<J> {
         self.unload(&mut deck);
         deck.runs = false;
         self.retired.add(&mem::take(&mut deck.counts));
+        self.submitted += mem::take(&mut deck.own.accepted);
         drop(deck);
+        self.free_seat(seat);
         self.seats.retain(|other| !Arc::ptr_eq(other, seat));
     }
 
@@ -281,7 +291,7 @@ impl<J: Entry> Line<J> {
         }
     }
 
-    fn drop_void(&mut self, job: Item<J>, after: &mut After<J>) {
+    pub(super) fn drop_void(&mut self, job: Item<J>, after: &mut After<J>) {
         self.voids -= 1;
         self.retired.void += 1;
         self.crew.pop(1);
