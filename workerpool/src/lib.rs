@@ -92,6 +92,8 @@ mod metrics;
 mod parker;
 #[cfg(feature = "sync")]
 mod primitives;
+#[cfg(feature = "rayon")]
+pub mod rayon;
 #[cfg(feature = "sync")]
 mod state;
 #[cfg(all(test, feature = "sync"))]

@@ -163,7 +163,6 @@ impl<J: Entry> Line<J> {
         for seat in &self.seats {
             let mut deck = seat.deck.lock();
             deck.report |= report;
-            deck.own.lends &= !report;
             let gone = deck.settle();
             self.crew.pop(gone);
             self.in_decks -= gone;

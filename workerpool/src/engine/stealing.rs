@@ -23,8 +23,8 @@ use crate::primitives::Arc;
 use crate::primitives::atomic::{AtomicBool, Ordering};
 
 /// So many places are borrowed at once, or as many as the worker has.
-// LOOM: one, so that a second job has to borrow again.
-const LENT: usize = if cfg!(all(test, lockgate_loom)) { 1 } else { 64 };
+// LOOM: two, so that the second job needs no line and the third does.
+const LENT: usize = if cfg!(all(test, lockgate_loom)) { 2 } else { 64 };
 
 /// That often a worker looks what others want before it takes its own newest job; a prime, as for
 /// lanes.
@@ -199,10 +199,9 @@ impl<J: Entry> Deck<J> {
 }
 
 impl<J: Entry> Line<J> {
-    /// Whether workers may use places that are lent: nobody waits for one, and jobs start.
+    /// Whether workers may use places that are lent: the pool takes jobs, and nobody waits.
     pub(super) fn lends(&self) -> bool {
-        let open = !self.crew.is_closed() && !self.crew.is_paused();
-        self.stacks.is_some() && open && !self.reports && self.placers.is_empty()
+        self.stacks.is_some() && !self.crew.is_closed() && self.placers.is_empty()
     }
 
     /// Takes back all places that are lent and free. Their workers have to ask again.

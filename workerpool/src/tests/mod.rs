@@ -10,6 +10,10 @@ mod loom_jobs;
 #[cfg(lockgate_loom)]
 mod loom_places;
 #[cfg(lockgate_loom)]
+mod loom_stealing;
+#[cfg(lockgate_loom)]
 mod loom_support;
 #[cfg(not(lockgate_loom))]
 mod state;
+#[cfg(not(lockgate_loom))]
+mod stealing;
