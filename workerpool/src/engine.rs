@@ -197,7 +197,7 @@ impl<J: Entry> Engine<J> {
     /// A worker that was started takes its seat.
     pub(crate) fn arrive(&self) -> Arc<Seat<J>> {
         let mut line = self.line.lock();
-        let seat = self.free_seat(&mut line).unwrap_or_else(|| Arc::new(Seat::new()));
+        let seat = self.take_seat(&mut line).unwrap_or_else(|| Arc::new(Seat::new()));
         line.seats.push(Arc::clone(&seat));
         seat
     }

@@ -48,6 +48,22 @@
 //! * **Cancel safety.** Every wait may be dropped at any time: a turn in line goes to the next, a job
 //!   of `run` that has not started is aborted, everything else goes on.
 //!
+//! # Which engine when
+//!
+//! `Builder::engine` says how jobs reach the workers.
+//!
+//! * [`Engine::Shared`], which is the default: one queue. For jobs that come from outside, one by one
+//!   or in batches, and wherever the order of submission matters, or priorities.
+//! * `Engine::Stealing` (feature `stealing`): for jobs that submit jobs. What a job submits stays with
+//!   its worker, the newest first, and costs no more than a lock that is free; others take the older
+//!   half when they have nothing to do. The rest of the semantics above is the same, the order
+//!   excepted.
+//!
+//! A job of a tree of jobs, each of which submits two, took 17 ns with stealing, 76 ns with one queue
+//! of 1024 (most run inside the one that submits them, because the queue is full), 97 ns with one
+//! without end, 47 ns by rayon's `spawn` and 230 ns by tokio's (two cores of a virtual machine,
+//! `inside/stealing` of the benches).
+//!
 //! # When not to use it
 //!
 //! To split one computation over all cores, use rayon: its `join` costs a few nanoseconds, a job of a
@@ -66,7 +82,8 @@
 //! # Features
 //!
 //! `sync` (default): pools of threads and blocking waits. `async` (default): every wait is a future
-//! too, on any executor.
+//! too, on any executor. `stealing`: `Engine::Stealing`; brings nothing. `rayon`: `rayon::map`, for a
+//! map on a rayon pool that is there already, by threads and tasks.
 //!
 //! # Memory ordering
 //!

@@ -279,7 +279,7 @@ impl<J: Entry> Line<J> {
         self.retired.add(&mem::take(&mut deck.counts));
         self.submitted += mem::take(&mut deck.own.accepted);
         drop(deck);
-        self.free_seat(seat);
+        self.return_seat(seat);
         self.seats.retain(|other| !Arc::ptr_eq(other, seat));
     }
 

@@ -114,7 +114,7 @@ impl<J: Entry> Engine<J> {
     }
 
     /// A seat for a worker that was started, if there is one to which it can push.
-    pub(super) fn free_seat(&self, line: &mut Guard<'_, J>) -> Option<Arc<Seat<J>>> {
+    pub(super) fn take_seat(&self, line: &mut Guard<'_, J>) -> Option<Arc<Seat<J>>> {
         let number = line.stacks.as_mut()?.pop()?;
         let seat = self.stacks.as_ref()?.seats.get(number)?;
         seat.deck.lock().arriving = true;
@@ -215,7 +215,7 @@ impl<J: Entry> Line<J> {
     }
 
     /// A worker has gone.
-    pub(super) fn free_seat(&mut self, seat: &Arc<Seat<J>>) {
+    pub(super) fn return_seat(&mut self, seat: &Arc<Seat<J>>) {
         if let (Some(free), Some(number)) = (&mut self.stacks, seat.number) {
             free.push(number);
         }

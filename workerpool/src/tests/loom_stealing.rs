@@ -10,8 +10,8 @@ use crate::{JobError, Reason};
 /// the pool does not know: only the second worker can run it.
 #[test]
 fn push_inside_meets_a_worker_that_falls_asleep() {
-    explore(Explore::Preemptions(3), || {
-        let pool = Pool::stealing(2, 2);
+    explore(Explore::Preemptions(2), || {
+        let pool = Pool::stealing(2..=2, 2);
         let bell = Bell::new();
         let (inner, rings, note) = (pool.clone(), Arc::clone(&bell), Note::new());
         let writes = Arc::clone(&note);
@@ -28,12 +28,34 @@ fn push_inside_meets_a_worker_that_falls_asleep() {
     });
 }
 
+/// H18: a job is pushed beside the line, in a place that became free there, while a worker arrives
+/// for another and so ends the time in which nobody has to be called. The third is started when it
+/// is.
+#[test]
+fn push_beside_the_line_meets_an_arrival() {
+    explore(Explore::Preemptions(2), || {
+        let pool = Pool::stealing(2..=3, 3);
+        let [parent, outside, all] = [(); 3].map(|()| Bell::new());
+        let (inner, outer) = (pool.clone(), pool.clone());
+        let (waits, done) = (Arc::clone(&outside), Arc::clone(&all));
+        let pushes = move || {
+            let rings = [Arc::clone(&parent), outside, all];
+            inner.submitter().spawn(move || rings.iter().for_each(|bell| bell.ring())).unwrap();
+            parent.wait();
+        };
+        pool.submitter().spawn(move || outer.submitter().spawn(pushes).unwrap()).unwrap();
+        pool.submitter().spawn(move || waits.wait()).unwrap();
+        done.wait();
+        pool.end();
+    });
+}
+
 /// H19: two jobs are pushed inside, and a worker that is on its way takes one of them: the other is
 /// not forgotten because somebody was on the way.
 #[test]
 fn two_pushed_inside_and_one_that_is_on_its_way() {
     explore(Explore::Preemptions(1), || {
-        let pool = Pool::stealing(3, 3);
+        let pool = Pool::stealing(3..=3, 3);
         let [first, second, met] = [(); 3].map(|()| Bell::new());
         let (inner, waits) = (pool.clone(), Arc::clone(&met));
         let job = move || {
@@ -61,7 +83,7 @@ fn two_pushed_inside_and_one_that_is_on_its_way() {
 #[test]
 fn push_inside_meets_shutdown_now() {
     explore(Explore::Preemptions(3), || {
-        let pool = Pool::stealing(1, 1);
+        let pool = Pool::stealing(1..=1, 1);
         let inner = pool.clone();
         let job = move || inner.submitter().submit(|| 7).map_err(|rejected| rejected.reason);
         let outer = pool.submitter().submit(job).unwrap();
@@ -96,7 +118,7 @@ fn push_inside_meets_shutdown_now() {
 #[test]
 fn push_inside_meets_a_pause() {
     explore(Explore::Preemptions(3), || {
-        let pool = Pool::stealing(1, 2);
+        let pool = Pool::stealing(1..=1, 2);
         let inner = pool.clone();
         let job = move || inner.submitter().submit(|| 7).unwrap();
         let outer = pool.submitter().submit(job).unwrap();
@@ -116,7 +138,7 @@ fn push_inside_meets_a_pause() {
 #[test]
 fn wait_for_a_place_meets_a_push_inside() {
     explore(Explore::Preemptions(3), || {
-        let pool = Pool::stealing(1, 1);
+        let pool = Pool::stealing(1..=1, 1);
         let inner = pool.clone();
         let job = move || inner.submitter().try_submit(|| ()).is_ok();
         let outer = pool.submitter().submit(job).unwrap();

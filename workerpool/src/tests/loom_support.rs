@@ -7,6 +7,7 @@ use crate::state::Crew;
 use crate::thread::house::{Hooks, House, Starter};
 use crate::thread::submit::Submitter;
 use crate::thread::task::Task;
+use std::ops::RangeInclusive;
 use std::sync::Mutex;
 use std::task::Waker;
 
@@ -30,8 +31,9 @@ impl Pool {
     }
 
     /// The same, of workers that keep the jobs that their jobs submit.
-    pub(super) fn stealing(workers: usize, bound: usize) -> Self {
-        let pool = Self::made(workers, bound, None, House::with_stacks);
+    pub(super) fn stealing(workers: RangeInclusive<usize>, bound: usize) -> Self {
+        let crew = Crew::new(*workers.start(), *workers.end(), bound);
+        let pool = Self::made(crew, None, House::with_stacks);
         pool.house.hire().unwrap();
         pool
     }
@@ -39,15 +41,10 @@ impl Pool {
     /// Without workers, but for one that comes when it is needed, and goes when it is idle at
     /// `expires`.
     pub(super) fn empty(min: usize, bound: usize, expires: Option<Deadline>) -> Self {
-        Self::made(min, bound, expires, |house| house)
+        Self::made(Crew::new(min, min.max(1), bound), expires, |house| house)
     }
 
-    fn made(
-        min: usize,
-        bound: usize,
-        expires: Option<Deadline>,
-        with: fn(TheHouse) -> TheHouse,
-    ) -> Self {
+    fn made(crew: Crew, expires: Option<Deadline>, with: fn(TheHouse) -> TheHouse) -> Self {
         let handles = Handles::default();
         let kept = Arc::clone(&handles);
         let starter: Starter<'static, Task<'static>> = Box::new(move |house, _| {
@@ -56,7 +53,6 @@ impl Pool {
             kept.lock().unwrap().push(handle);
             Ok(())
         });
-        let crew = Crew::new(min, min.max(1), bound);
         let house = House::new(crew, 1, None, Hooks::default(), (), starter);
         Self { house: Arc::new(with(house)), handles }
     }

@@ -64,6 +64,20 @@ fn whoever_comes_for_one_calls_the_next() {
 }
 
 #[test]
+fn a_push_beside_the_line_calls_whoever_sleeps() {
+    let (engine, mut workers) = asleep(4, 100);
+    (0..2).for_each(|job| push(&engine, job, None));
+    assert_eq!((workers[3].look(&engine), workers[2].look(&engine)), (Some(0), Some(1)));
+    assert!(keeps(&engine, &workers[3], 10), "and calls one");
+    assert!(keeps(&engine, &workers[2], 20), "one is on the way");
+    assert_eq!(workers[2].look(&engine), Some(20), "its place is free, and still lent");
+    assert_eq!(workers[1].look(&engine), Some(10));
+    assert_eq!(workers[0].look(&engine), None, "there is nothing to do");
+    assert!(keeps(&engine, &workers[2], 21));
+    assert_eq!(workers[0].look(&engine), Some(21), "it was called");
+}
+
+#[test]
 fn nothing_starts_in_a_pause_and_what_is_pushed_meanwhile_waits() {
     let (engine, mut workers) = asleep(1, 100);
     push(&engine, 0, None);

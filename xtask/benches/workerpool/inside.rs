@@ -15,7 +15,9 @@ const JOBS: u64 = 2 * LEAVES - 1;
 
 pub fn scenarios() -> Vec<Scenario> {
     let scenario = |name: &str| Scenario::new(name, Unit::Wall).sample_ms(20);
-    vec![entries!(scenario("inside/tree"), tree(): Stealing, Shared, SharedUnbounded, Rayon, Tokio)]
+    vec![
+        entries!(scenario("inside/stealing"), tree(): Stealing, Shared, SharedUnbounded, Rayon, Tokio),
+    ]
 }
 
 /// Who runs the tree. There is one pool of each kind, for ever: its jobs need no count of owners.
