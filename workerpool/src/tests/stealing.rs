@@ -200,17 +200,20 @@ proptest! {
                     waiting.insert(next);
                     prop_assert!(waiting.len() + busy <= WORKERS + bound);
                 },
-                Step::Inside(worker) if workers[worker].done.is_some() => {
-                    if keeps(&engine, &workers[worker], next) {
+                Step::Inside(worker) => {
+                    let runs = workers[worker].done.is_some();
+                    if runs && keeps(&engine, &workers[worker], next) {
                         prop_assert!(!closed);
                         waiting.insert(next);
                         prop_assert!(waiting.len() + busy <= WORKERS + bound);
                     }
                 }
                 // Whoever has left is asked no more.
-                Step::Look(worker) if !closed => if let Some(job) = workers[worker].look(&engine) {
-                    prop_assert!(waiting.remove(&job), "{} ran before, or was never accepted", job);
-                },
+                Step::Look(worker) if !closed => {
+                    let found = workers[worker].look(&engine);
+                    let known = found.is_none_or(|job| waiting.remove(&job));
+                    prop_assert!(known, "{:?} ran before, or was never accepted", found);
+                }
                 Step::Pause => { engine.pause(); }
                 Step::Resume => prop_assert!(engine.resume().is_none()),
                 Step::Purge => for item in engine.sweep(|_| true) {
