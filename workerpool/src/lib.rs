@@ -52,7 +52,7 @@
 //!
 //! `Builder::engine` says how jobs reach the workers.
 //!
-//! * [`Engine::Shared`], which is the default: one queue. For jobs that come from outside, one by one
+//! * `Engine::Shared`, which is the default: one queue. For jobs that come from outside, one by one
 //!   or in batches, and wherever the order of submission matters, or priorities.
 //! * `Engine::Stealing` (feature `stealing`): for jobs that submit jobs. What a job submits stays with
 //!   its worker, the newest first, and costs no more than a lock that is free; others take the older

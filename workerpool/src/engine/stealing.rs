@@ -24,7 +24,7 @@ use crate::primitives::atomic::{AtomicBool, Ordering};
 
 /// So many places are borrowed at once, or as many as the worker has.
 // LOOM: two, so that the second job needs no line and the third does.
-const LENT: usize = if cfg!(all(test, lockgate_loom)) { 2 } else { 64 };
+const LENT: usize = if cfg!(test) { 2 } else { 64 };
 
 /// That often a worker looks what others want before it takes its own newest job; a prime, as for
 /// lanes.
@@ -32,7 +32,8 @@ const OWN_TURNS: u32 = 61;
 
 /// So many workers have a deck that they can push to, at the least and at the most. A pool that is
 /// resized beyond that has others, whose jobs submit to the line.
-const SEATS: (usize, usize) = if cfg!(all(test, lockgate_loom)) { (3, 3) } else { (64, 1024) };
+// LOOM: few, for each is made anew in every execution.
+const SEATS: (usize, usize) = (if cfg!(test) { 4 } else { 64 }, 1024);
 
 /// What a deck has beside its jobs, where its worker may push.
 #[derive(Debug, Default)]

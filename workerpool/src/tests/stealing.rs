@@ -70,11 +70,11 @@ fn a_push_beside_the_line_calls_whoever_sleeps() {
     assert_eq!((workers[3].look(&engine), workers[2].look(&engine)), (Some(0), Some(1)));
     assert!(keeps(&engine, &workers[3], 10), "and calls one");
     assert!(keeps(&engine, &workers[2], 20), "one is on the way");
-    assert_eq!(workers[2].look(&engine), Some(20), "its place is free, and still lent");
-    assert_eq!(workers[1].look(&engine), Some(10));
+    assert_eq!(workers[3].look(&engine), Some(10), "its place is free, and still lent");
+    assert_eq!(workers[1].look(&engine), Some(20));
     assert_eq!(workers[0].look(&engine), None, "there is nothing to do");
-    assert!(keeps(&engine, &workers[2], 21));
-    assert_eq!(workers[0].look(&engine), Some(21), "it was called");
+    assert!(keeps(&engine, &workers[3], 11));
+    assert_eq!(workers[0].look(&engine), Some(11), "it was called");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_place_that_is_lent_and_free_is_room_for_others() {
     let (engine, mut workers) = asleep(1, 3);
     push(&engine, 0, None);
     assert_eq!(workers[0].look(&engine), Some(0));
-    assert!(keeps(&engine, &workers[0], 1), "and all three places are lent");
+    assert!(keeps(&engine, &workers[0], 1), "and a place is lent beside it");
     push(&engine, 2, None);
     push(&engine, 3, None);
     assert!(matches!(engine.push(|| item(4)), Push::Full));
