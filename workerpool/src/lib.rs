@@ -60,8 +60,8 @@
 //!   excepted.
 //!
 //! A job of a tree of jobs, each of which submits two, took 17 ns with stealing, 76 ns with one queue
-//! of 1024 (most run inside the one that submits them, because the queue is full), 97 ns with one
-//! without end, 47 ns by rayon's `spawn` and 230 ns by tokio's (two cores of a virtual machine,
+//! of 1024 (most run inside the one that submits them, because the queue is full), 100 ns with one
+//! without end, 47 ns by rayon's `spawn` and 235 ns by tokio's (two cores of a virtual machine,
 //! `inside/stealing` of the benches).
 //!
 //! # When not to use it
