@@ -6,7 +6,7 @@ use crate::parker::{Step, drive};
 use crate::primitives::{Arc, Explore, explore, thread};
 use crate::{JobError, Reason};
 
-/// H18: a job submits another while the second worker falls asleep, and waits for it by means that
+/// H23: a job submits another while the second worker falls asleep, and waits for it by means that
 /// the pool does not know: only the second worker can run it.
 #[test]
 fn push_inside_meets_a_worker_that_falls_asleep() {
@@ -28,7 +28,7 @@ fn push_inside_meets_a_worker_that_falls_asleep() {
     });
 }
 
-/// H18: a job is pushed beside the line, in a place that became free there, while a worker arrives
+/// H23: a job is pushed beside the line, in a place that became free there, while a worker arrives
 /// for another and so ends the time in which nobody has to be called. The third is started when it
 /// is.
 #[test]
@@ -50,7 +50,7 @@ fn push_beside_the_line_meets_an_arrival() {
     });
 }
 
-/// H19: two jobs are pushed inside, and a worker that is on its way takes one of them: the other is
+/// H24: two jobs are pushed inside, and a worker that is on its way takes one of them: the other is
 /// not forgotten because somebody was on the way.
 #[test]
 fn two_pushed_inside_and_one_that_is_on_its_way() {
@@ -78,7 +78,7 @@ fn two_pushed_inside_and_one_that_is_on_its_way() {
     });
 }
 
-/// H20: a shutdown takes out what waits, while a job submits another and its worker takes it: it
+/// H25: a shutdown takes out what waits, while a job submits another and its worker takes it: it
 /// runs, or it is handed back, or it is refused.
 #[test]
 fn push_inside_meets_shutdown_now() {
@@ -114,7 +114,7 @@ fn push_inside_meets_shutdown_now() {
     });
 }
 
-/// H21: a pause begins and ends while a job submits another: it runs all the same.
+/// H26: a pause begins and ends while a job submits another: it runs all the same.
 #[test]
 fn push_inside_meets_a_pause() {
     explore(Explore::Preemptions(3), || {
@@ -134,7 +134,7 @@ fn push_inside_meets_a_pause() {
     });
 }
 
-/// H22: somebody waits for a place that is lent to a worker, or taken by what its job submitted.
+/// H27: somebody waits for a place that is lent to a worker, or taken by what its job submitted.
 #[test]
 fn wait_for_a_place_meets_a_push_inside() {
     explore(Explore::Preemptions(3), || {
