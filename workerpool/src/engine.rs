@@ -11,12 +11,14 @@
 mod control;
 mod deck;
 mod line;
+mod stealing;
 mod strands;
 mod waits;
 
 pub(crate) use deck::{Outcome, Seat};
 pub(crate) use line::Grant;
 use line::{After, Line};
+use stealing::Stacks;
 pub(crate) use strands::StrandId;
 
 use crate::error::drop_payload;
@@ -85,13 +87,15 @@ pub(crate) struct Done {
 #[repr(align(64))]
 pub(crate) struct Engine<J> {
     line: Mutex<Line<J>>,
+    /// Where workers keep the jobs that their jobs submit.
+    stacks: Option<Stacks<J>>,
 }
 
 type Guard<'a, J> = MutexGuard<'a, Line<J>>;
 
 impl<J: Entry> Engine<J> {
     pub(crate) fn new(crew: Crew, lanes: usize) -> Self {
-        Self { line: Mutex::new(Line::new(crew, lanes)) }
+        Self { line: Mutex::new(Line::new(crew, lanes)), stacks: None }
     }
 
     /// Accepts a job if there is room for it. `make` is called under the lock then, and not
@@ -192,8 +196,9 @@ impl<J: Entry> Engine<J> {
 
     /// A worker that was started takes its seat.
     pub(crate) fn arrive(&self) -> Arc<Seat<J>> {
-        let seat = Arc::new(Seat::new());
-        self.line.lock().seats.push(Arc::clone(&seat));
+        let mut line = self.line.lock();
+        let seat = self.take_seat(&mut line).unwrap_or_else(|| Arc::new(Seat::new()));
+        line.seats.push(Arc::clone(&seat));
         seat
     }
 
@@ -296,6 +301,7 @@ impl<J: Entry> Engine<J> {
             line.crew.leave();
             line.tell(&mut after.batch);
             line.tell_stuck(&mut after.batch);
+            self.light(&line);
         }
         drop(line);
         after.finish();
@@ -325,6 +331,7 @@ impl<J: Entry> Engine<J> {
         let mut line = self.line.lock();
         line.crew.start_failed();
         line.tell(&mut after.batch);
+        self.light(&line);
         // Not another start, which would fail likewise.
         let start = if line.crew.idle() > 0 { self.leave(line, &mut after) } else { None };
         debug_assert!(start.is_none(), "an idle worker is called before one is started");
@@ -333,7 +340,14 @@ impl<J: Entry> Engine<J> {
     /// Leaves the lock, having called whom the jobs need.
     #[inline]
     fn leave(&self, mut line: Guard<'_, J>, after: &mut After<J>) -> Option<Start> {
-        let start = match line.call() {
+        // INVARIANT: before `call` looks for jobs: one that is not seen there is pushed by somebody
+        // who sees the light.
+        self.light(&line);
+        let summon = line.call();
+        if summon != Summon::Nobody {
+            self.light(&line);
+        }
+        let start = match summon {
             Summon::Nobody => None,
             Summon::Start => Some(Start(())),
             Summon::Wake => {

@@ -26,6 +26,10 @@ pub enum BuildError {
     },
     /// `lanes` is outside of `1..=65535`.
     Lanes(usize),
+    /// `lanes` is not 1, and the engine is the one that steals.
+    StealingLanes(usize),
+    /// `reject` is [`DropOldest`](crate::Reject::DropOldest), and the engine is the one that steals.
+    StealingReject(crate::Reject),
     /// The system refused a thread. Those that had been started have ended.
     Spawn(io::Error),
     /// `limit` is 0: no task of the pool would ever run.
@@ -44,6 +48,13 @@ impl fmt::Display for BuildError {
                 )
             }
             Self::Lanes(lanes) => write!(f, "lanes is {lanes}: it must be in 1..=65535"),
+            Self::StealingLanes(lanes) => {
+                write!(f, "lanes is {lanes}: it must be 1 where workers steal")
+            }
+            Self::StealingReject(reject) => write!(
+                f,
+                "reject is {reject:?}: it must be Block, Fail, CallerRuns or DropNewest where workers steal"
+            ),
             Self::Spawn(error) => write!(f, "the system refused a thread: {error}"),
             Self::Limit(limit) => write!(f, "limit is {limit}: it must be 1 or more"),
             Self::NoRuntime => f.write_str("there is no tokio runtime here, and none was given"),
@@ -55,7 +66,7 @@ impl StdError for BuildError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Spawn(error) => Some(error),
-            Self::Threads { .. } | Self::Lanes(_) | Self::Limit(_) | Self::NoRuntime => None,
+            _ => None,
         }
     }
 }

@@ -74,6 +74,22 @@
 //! * **Cancel safety.** Every wait may be dropped at any time: a turn in line goes to the next, a job
 //!   of `run` that has not started is aborted, everything else goes on.
 //!
+//! # Which engine when
+//!
+//! `Builder::engine` says how jobs reach the workers.
+//!
+//! * `Engine::Shared`, which is the default: one queue. For jobs that come from outside, one by one
+//!   or in batches, and wherever the order of submission matters, or priorities.
+//! * `Engine::Stealing` (feature `stealing`): for jobs that submit jobs. What a job submits stays with
+//!   its worker, the newest first, and costs no more than a lock that is free; others take the older
+//!   half when they have nothing to do. The rest of the semantics above is the same, the order
+//!   excepted.
+//!
+//! A job of a tree of jobs, each of which submits two, took 17 ns with stealing, 76 ns with one queue
+//! of 1024 (most run inside the one that submits them, because the queue is full), 100 ns with one
+//! without end, 47 ns by rayon's `spawn` and 235 ns by tokio's (two cores of a virtual machine,
+//! `inside/stealing` of the benches).
+//!
 //! # When not to use it
 //!
 //! To split one computation over all cores, use rayon: its `join` costs a few nanoseconds, a job of a
@@ -97,7 +113,8 @@
 //! # Features
 //!
 //! `sync` (default): pools of threads and blocking waits. `async` (default): pools of tasks, on tokio's
-//! `rt`; every wait is a future too, on any executor.
+//! `rt`; every wait is a future too, on any executor. `stealing`: `Engine::Stealing`; brings nothing.
+//! `rayon`: `rayon::map`, for a map on a rayon pool that is there already, by threads and tasks.
 //!
 //! # Memory ordering
 //!
@@ -128,6 +145,8 @@ mod parker;
 mod policy;
 #[cfg(any(feature = "sync", feature = "async"))]
 mod primitives;
+#[cfg(feature = "rayon")]
+pub mod rayon;
 #[cfg(all(feature = "async", not(all(test, lockgate_loom))))]
 mod runtime;
 #[cfg(all(test, feature = "async", lockgate_loom))]
@@ -160,3 +179,5 @@ pub use error::{GroupError, MapError};
 pub use metrics::Metrics;
 #[cfg(any(feature = "sync", feature = "async"))]
 pub use policy::{Queue, Reject};
+#[cfg(feature = "sync")]
+pub use thread::Engine;

@@ -10,6 +10,8 @@ mod harness;
 mod batch;
 #[path = "workerpool/floor.rs"]
 mod floor;
+#[path = "workerpool/inside.rs"]
+mod inside;
 #[path = "workerpool/jobs.rs"]
 mod jobs;
 #[path = "workerpool/ours.rs"]
@@ -38,6 +40,7 @@ fn main() {
             talk::scenarios(),
             tasks::scenarios(),
             batch::scenarios(),
+            inside::scenarios(),
         ];
         all.into_iter().flatten().collect()
     });

@@ -50,6 +50,7 @@ impl<J: Entry> Engine<J> {
         let mut out = Vec::new();
         let mut line = self.line.lock();
         line.crew.close();
+        line.revoke();
         line.sweep_voids(&mut after);
         if now {
             line.sweep(|_| true, &mut out);
@@ -132,9 +133,11 @@ impl<J: Entry> Engine<J> {
     pub(crate) fn metrics(&self) -> Metrics {
         let mut line = self.line.lock();
         line.recount(false);
-        let mut counts = line.retired;
+        let (mut counts, mut submitted) = (line.retired, line.submitted);
         for seat in &line.seats {
-            counts.add(&seat.deck.lock().counts);
+            let deck = seat.deck.lock();
+            counts.add(&deck.counts);
+            submitted += deck.own.accepted;
         }
         Metrics {
             workers: line.crew.live(),
@@ -143,7 +146,7 @@ impl<J: Entry> Engine<J> {
             queued: line.crew.queued(),
             lanes: (0..line.lanes.count()).map(|lane| line.lanes.len_of(lane)).collect(),
             waiting: line.placers.len(),
-            submitted: line.submitted,
+            submitted,
             completed: counts.completed,
             failed: counts.failed,
             panicked: counts.panicked,

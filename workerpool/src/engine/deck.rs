@@ -1,5 +1,6 @@
 //! A worker's seat: the jobs that are its own unless somebody takes them, and its tallies.
 
+use super::stealing::Own;
 use super::{Entry, Item};
 use crate::metrics::Counts;
 use crate::primitives::Mutex;
@@ -24,6 +25,8 @@ pub(crate) enum Outcome {
 #[repr(align(64))]
 pub(crate) struct Seat<J> {
     pub(super) deck: Mutex<Deck<J>>,
+    /// Where its worker finds it, if it may put jobs there.
+    pub(super) number: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -38,6 +41,8 @@ pub(super) struct Deck<J> {
     /// Whether its worker has a job now, and of what strand.
     pub(super) runs: bool,
     pub(super) counts: Counts,
+    /// What else there is where workers keep the jobs that their jobs submit.
+    pub(super) own: Own,
 }
 
 impl<J> Seat<J> {
@@ -50,7 +55,9 @@ impl<J> Seat<J> {
                 arriving: true,
                 runs: false,
                 counts: Counts::default(),
+                own: Own::default(),
             }),
+            number: None,
         }
     }
 
@@ -59,7 +66,7 @@ impl<J> Seat<J> {
     pub(super) fn next(&self, done: Outcome) -> Option<Item<J>> {
         let mut deck = self.deck.lock();
         deck.counts.note(done);
-        let job = if deck.report { None } else { deck.jobs.pop_front() };
+        let job = if deck.report || deck.own.yields() { None } else { deck.jobs.pop_front() };
         deck.runs = job.is_some();
         job
     }

@@ -60,6 +60,8 @@ pub(super) struct Line<J> {
     pub(super) reports: bool,
     /// Until when submitters that wait are told of many places only; set while some wait.
     patience: Option<Deadline>,
+    /// The numbers of seats that are free; `None` where workers keep no jobs of their own.
+    pub(super) stacks: Option<Vec<usize>>,
     pub(super) crew: Crew,
     pub(super) lanes: Lanes<Item<J>>,
 }
@@ -99,6 +101,7 @@ impl<J: Entry> Line<J> {
             in_decks: 0,
             reports: false,
             patience: None,
+            stacks: None,
             crew,
             lanes: Lanes::new(lanes),
         }
@@ -186,10 +189,14 @@ impl<J: Entry> Line<J> {
     pub(super) fn take(&mut self, seat: &Arc<Seat<J>>, after: &mut After<J>) -> Option<Item<J>> {
         let mut deck = seat.deck.lock();
         deck.report = self.reports;
+        deck.own.lends = self.lends();
         self.settle(&mut deck);
         if self.crew.is_paused() {
             self.unload(&mut deck);
             return None;
+        }
+        if mem::take(&mut deck.own.yields) {
+            self.let_others_go(&mut deck, after);
         }
         if deck.jobs.is_empty() {
             self.load(&mut deck, after);
@@ -276,7 +283,9 @@ impl<J: Entry> Line<J> {
         self.unload(&mut deck);
         deck.runs = false;
         self.retired.add(&mem::take(&mut deck.counts));
+        self.submitted += mem::take(&mut deck.own.accepted);
         drop(deck);
+        self.return_seat(seat);
         self.seats.retain(|other| !Arc::ptr_eq(other, seat));
     }
 
@@ -287,7 +296,7 @@ impl<J: Entry> Line<J> {
         }
     }
 
-    fn drop_void(&mut self, job: Item<J>, after: &mut After<J>) {
+    pub(super) fn drop_void(&mut self, job: Item<J>, after: &mut After<J>) {
         self.voids -= 1;
         self.retired.void += 1;
         self.crew.pop(1);

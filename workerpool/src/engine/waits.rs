@@ -20,6 +20,7 @@ impl<J: Entry> Engine<J> {
         };
         let queued = |line: &mut Line<J>, after: &mut After<J>| {
             line.recount(false);
+            line.revoke();
             line.promise_places(&mut after.batch);
         };
         self.poll(ticket, waker, |line| &mut line.placers, ask, queued)

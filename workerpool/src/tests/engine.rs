@@ -11,30 +11,36 @@ impl Entry for u32 {
     }
 }
 
-const VOID: u32 = u32::MAX;
+pub(super) const VOID: u32 = u32::MAX;
 
 /// An engine with so many workers, all asleep.
 fn asleep(workers: usize) -> (Engine<u32>, Vec<Worker>) {
     let engine = Engine::new(Crew::new(workers, workers, 100), 1);
+    let crew = hired(&engine);
+    (engine, crew)
+}
+
+/// As many workers as the engine wants, all asleep.
+pub(super) fn hired(engine: &Engine<u32>) -> Vec<Worker> {
     let mut crew = Vec::new();
     while let Some(start) = engine.hire() {
         let mut worker = Worker { seat: engine.arrive(), ticket: None, done: None };
         engine.confirm(start);
-        assert_eq!(worker.look(&engine), None);
+        assert_eq!(worker.look(engine), None);
         crew.push(worker);
     }
-    (engine, crew)
+    crew
 }
 
-struct Worker {
-    seat: Arc<Seat<u32>>,
+pub(super) struct Worker {
+    pub(super) seat: Arc<Seat<u32>>,
     ticket: Option<crate::waiters::Ticket>,
-    done: Option<Done>,
+    pub(super) done: Option<Done>,
 }
 
 impl Worker {
     /// The job before, if any, is over; the next, or nothing.
-    fn look(&mut self, engine: &Engine<u32>) -> Option<u32> {
+    pub(super) fn look(&mut self, engine: &Engine<u32>) -> Option<u32> {
         if let Some(item) = engine.next_own(&self.seat, &mut self.done) {
             return Some(self.runs(item));
         }
@@ -52,7 +58,7 @@ impl Worker {
     }
 }
 
-fn push(engine: &Engine<u32>, entry: u32, strand: Option<StrandId>) {
+pub(super) fn push(engine: &Engine<u32>, entry: u32, strand: Option<StrandId>) {
     let pushed = engine.push(|| Item { entry, lane: 0, strand });
     assert!(matches!(pushed, Push::Accepted(None)));
 }

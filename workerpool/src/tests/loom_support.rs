@@ -1,12 +1,15 @@
 //! What the models share: pools of the model's threads.
 
+use crate::parker::{Step, drive};
 use crate::primitives::atomic::{Ordering, Witness};
 use crate::primitives::{Arc, Deadline, thread};
 use crate::state::Crew;
 use crate::thread::house::{Hooks, House, Starter};
 use crate::thread::submit::Submitter;
 use crate::thread::task::Task;
+use std::ops::RangeInclusive;
 use std::sync::Mutex;
+use std::task::Waker;
 
 type TheHouse = House<'static, Task<'static>>;
 // LOOM: no lock of the model's: handles are no part of any algorithm.
@@ -27,9 +30,21 @@ impl Pool {
         pool
     }
 
+    /// The same, of workers that keep the jobs that their jobs submit.
+    pub(super) fn stealing(workers: RangeInclusive<usize>, bound: usize) -> Self {
+        let crew = Crew::new(*workers.start(), *workers.end(), bound);
+        let pool = Self::made(crew, None, House::with_stacks);
+        pool.house.hire().unwrap();
+        pool
+    }
+
     /// Without workers, but for one that comes when it is needed, and goes when it is idle at
     /// `expires`.
     pub(super) fn empty(min: usize, bound: usize, expires: Option<Deadline>) -> Self {
+        Self::made(Crew::new(min, min.max(1), bound), expires, |house| house)
+    }
+
+    fn made(crew: Crew, expires: Option<Deadline>, with: fn(TheHouse) -> TheHouse) -> Self {
         let handles = Handles::default();
         let kept = Arc::clone(&handles);
         let starter: Starter<'static, Task<'static>> = Box::new(move |house, _| {
@@ -38,9 +53,8 @@ impl Pool {
             kept.lock().unwrap().push(handle);
             Ok(())
         });
-        let crew = Crew::new(min, min.max(1), bound);
         let house = House::new(crew, 1, None, Hooks::default(), (), starter);
-        Self { house: Arc::new(house), handles }
+        Self { house: Arc::new(with(house)), handles }
     }
 
     pub(super) fn submitter(&self) -> Submitter<'_, 'static> {
@@ -67,6 +81,36 @@ impl Pool {
         let over = metrics.completed + metrics.failed + metrics.panicked;
         let over = over + metrics.aborted + metrics.expired;
         assert_eq!(metrics.submitted, over, "what was accepted ran, or came back");
+    }
+}
+
+/// What a job waits for without the pool's knowing.
+pub(super) struct Bell(crate::primitives::Mutex<(bool, Option<Waker>)>);
+
+impl Bell {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self(crate::primitives::Mutex::new((false, None))))
+    }
+
+    pub(super) fn ring(&self) {
+        let mut bell = self.0.lock();
+        bell.0 = true;
+        let waker = bell.1.take();
+        drop(bell);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(super) fn wait(&self) {
+        drive(None, |waker| {
+            let mut bell = self.0.lock();
+            if bell.0 {
+                return Step::Ready(());
+            }
+            bell.1 = Some(waker.clone());
+            Step::Queued { spin: false }
+        });
     }
 }
 

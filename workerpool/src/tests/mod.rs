@@ -14,10 +14,14 @@ mod loom_maps;
 #[cfg(lockgate_loom)]
 mod loom_places;
 #[cfg(lockgate_loom)]
+mod loom_stealing;
+#[cfg(lockgate_loom)]
 mod loom_support;
 #[cfg(all(feature = "async", lockgate_loom))]
 mod loom_tasks;
 #[cfg(not(lockgate_loom))]
 mod state;
+#[cfg(not(lockgate_loom))]
+mod stealing;
 #[cfg(not(lockgate_loom))]
 mod tune;

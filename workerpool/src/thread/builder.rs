@@ -15,6 +15,35 @@ use std::ops::RangeInclusive;
 use std::thread;
 use std::time::Duration;
 
+/// How jobs reach the workers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Engine {
+    /// One queue: jobs start in the order in which they were accepted, whoever submits them.
+    #[default]
+    Shared,
+    /// For jobs that submit jobs. What a job submits stays with its worker, which runs the newest
+    /// first; a worker that has nothing to do takes the older half from another. Each 61st time a
+    /// worker takes what waits in the queue, or the oldest of what it keeps, before its newest.
+    ///
+    /// Jobs that come from outside, in batches or by a reservation, and those of subpools and keys go
+    /// through the queue, in order. Bounds, policies, pauses, purges and shutdowns are what they are
+    /// with one queue. Not to be had with several lanes, nor with [`Reject::DropOldest`]: nobody
+    /// knows which of all jobs is the next, or the oldest.
+    #[cfg(feature = "stealing")]
+    Stealing,
+}
+
+impl Engine {
+    const fn has_stacks(self) -> bool {
+        match self {
+            Self::Shared => false,
+            #[cfg(feature = "stealing")]
+            Self::Stealing => true,
+        }
+    }
+}
+
 /// Thread counts, from one number or two.
 impl From<usize> for Threads {
     fn from(count: usize) -> Self {
@@ -50,6 +79,7 @@ pub struct Builder {
     adaptive: bool,
     queue: Queue,
     lanes: usize,
+    engine: Engine,
     name: Option<String>,
     stack_size: Option<usize>,
     hooks: Hooks,
@@ -63,6 +93,7 @@ impl Builder {
             adaptive: false,
             queue: Queue::Bounded(1024),
             lanes: 1,
+            engine: Engine::Shared,
             name: None,
             stack_size: None,
             hooks: Hooks::default(),
@@ -125,6 +156,38 @@ impl Builder {
     /// waits behind what was taken before.
     pub fn lanes(mut self, lanes: usize) -> Self {
         self.lanes = lanes;
+        self
+    }
+
+    /// How jobs reach the workers. Default: [`Engine::Shared`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "stealing")]
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use lockgate_workerpool::thread::{Engine, Pool};
+    ///
+    /// fn fill(pool: &Pool<'static>, depth: u32) {
+    ///     if depth > 0 {
+    ///         for _ in 0..2 {
+    ///             let inner = pool.clone();
+    ///             pool.spawn(move || fill(&inner, depth - 1)).unwrap();
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let pool = Pool::builder().threads(2).engine(Engine::Stealing).build()?;
+    /// fill(&pool, 5);
+    /// pool.wait_idle().wait();
+    /// assert_eq!(pool.metrics().completed, 2 + 4 + 8 + 16 + 32);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "stealing"))]
+    /// # fn main() {}
+    /// ```
+    pub fn engine(mut self, engine: Engine) -> Self {
+        self.engine = engine;
         self
     }
 
@@ -205,13 +268,19 @@ impl Builder {
         if !(1..=usize::from(u16::MAX)).contains(&self.lanes) {
             return Err(BuildError::Lanes(self.lanes));
         }
+        if self.engine.has_stacks() && self.lanes > 1 {
+            return Err(BuildError::StealingLanes(self.lanes));
+        }
+        if self.engine.has_stacks() && self.hooks.reject == Reject::DropOldest {
+            return Err(BuildError::StealingReject(self.hooks.reject));
+        }
         let adapt = self.adaptive.then(|| Adapt::new(threads));
         let most = adapt.as_ref().map_or(threads.max, |adapt| adapt.begin(threads));
         let crew = Crew::new(threads.min, most, self.queue.bound());
         let keep_alive = (threads.min < threads.max).then_some(self.keep_alive);
         let mut house = House::new(crew, self.lanes, keep_alive, self.hooks, context, starter);
         house.adapt = adapt;
-        Ok(house)
+        Ok(if self.engine.has_stacks() { house.with_stacks() } else { house })
     }
 }
 
@@ -253,6 +322,7 @@ impl fmt::Debug for Builder {
             .field("queue", &self.queue)
             .field("reject", &self.hooks.reject)
             .field("lanes", &self.lanes)
+            .field("engine", &self.engine)
             .finish_non_exhaustive()
     }
 }

@@ -65,13 +65,15 @@ thread_local! {
     // LOOM: its locals have no constant initialisers.
     #[allow(clippy::missing_const_for_thread_local, reason = "the model cannot")]
     /// Whose worker this thread is, and how many jobs run inside each other.
-    static INSIDE: Cell<Inside> = Cell::new(Inside { house: 0, depth: 0 });
+    static INSIDE: Cell<Inside> = Cell::new(Inside { house: 0, seat: 0, depth: 0 });
 }
 
 #[derive(Clone, Copy)]
 struct Inside {
     /// The address of the house, and 0 outside of any.
     house: usize,
+    /// The number of its seat, if it has one.
+    seat: usize,
     depth: usize,
 }
 
@@ -87,6 +89,12 @@ impl<'env, W: Work> House<'env, W> {
         let engine = Engine::new(crew, lanes);
         let (adapt, started) = (None, AtomicUsize::new(0));
         Self { engine, hooks, context, adapt, keep_alive, starter, started }
+    }
+
+    /// The same, of workers that keep the jobs that their jobs submit.
+    pub(crate) fn with_stacks(mut self) -> Self {
+        self.engine = self.engine.with_stacks();
+        self
     }
 
     /// Starts workers up to the least number of them.
@@ -147,6 +155,26 @@ impl<'env, W: Work> House<'env, W> {
         }
     }
 
+    /// Puts a job into the deck of the worker that this thread is, where workers keep what their
+    /// jobs submit. `false`: it has to be placed as any other.
+    #[inline]
+    pub(crate) fn place_own(self: &Arc<Self>, make: impl FnOnce() -> Item<W>) -> bool {
+        if !self.engine.has_stacks() {
+            return false;
+        }
+        let inside = INSIDE.try_with(Cell::get).ok();
+        let Some(inside) = inside.filter(|inside| inside.house == self.address()) else {
+            return false;
+        };
+        match self.engine.push_own(inside.seat, make) {
+            Some(start) => {
+                self.start(start);
+                true
+            }
+            None => false,
+        }
+    }
+
     /// Puts a job into the place that is reserved for it. The place is gone afterwards.
     pub(crate) fn place_reserved(
         self: &Arc<Self>,
@@ -178,7 +206,8 @@ impl<'env, W: Work> House<'env, W> {
     /// The same; `until` says for how long a worker that is not needed stays.
     pub(crate) fn serve_until(self: &Arc<Self>, until: &dyn Fn() -> Option<Deadline>) {
         let seat = self.engine.arrive();
-        let before = INSIDE.with(|it| it.replace(Inside { house: self.address(), depth: 1 }));
+        let inside = Inside { house: self.address(), seat: seat.number(), depth: 1 };
+        let before = INSIDE.with(|it| it.replace(inside));
         call(self.hooks.on_start.as_ref());
         let mut done = None;
         // Not before the first sleep: a new thread would have to ask first on how many cores it

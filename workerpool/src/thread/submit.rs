@@ -73,7 +73,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
         F: FnOnce() -> T + Send + 'env,
     {
         let cell = Cell::new(job, self.deadline, fails);
-        match self.house.try_place(|| self.item(Task::Job(Arc::clone(&cell) as _))) {
+        match self.place(|| self.item(Task::Job(Arc::clone(&cell) as _))) {
             Ok(()) => Ok(self.handle(cell)),
             Err(Reason::Full) => self.submit_full(cell),
             Err(reason) => Err(self.refused(&cell, reason)),
@@ -91,7 +91,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
         F: FnOnce() -> T + Send + 'env,
     {
         let cell = Cell::new(job, self.deadline, |_| false);
-        match self.house.try_place(|| self.item(Task::Job(Arc::clone(&cell) as _))) {
+        match self.place(|| self.item(Task::Job(Arc::clone(&cell) as _))) {
             Ok(()) => Ok(self.handle(cell)),
             Err(reason) => Err(self.refused(&cell, reason)),
         }
@@ -112,7 +112,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
             return self.submit(job).map(drop);
         }
         let mut job = Some(Box::new(job));
-        let placed = self.house.try_place(|| match job.take() {
+        let placed = self.place(|| match job.take() {
             Some(job) => self.item(Task::Plain(job)),
             None => unreachable!("a job is accepted once"),
         });
@@ -122,6 +122,16 @@ impl<'p, 'env> Submitter<'p, 'env> {
             (Err(reason), Some(job)) => Err(self.rejected(*job, reason)),
             (Err(_), None) => unreachable!("a job that was not accepted was not taken"),
         }
+    }
+
+    /// Places a job if there is room. A job that has no turn to wait for may stay with the worker
+    /// that submits it.
+    #[inline]
+    fn place(&self, mut make: impl FnMut() -> Item<Task<'env>>) -> Result<(), Reason> {
+        if self.strand.is_none() && self.house.place_own(&mut make) {
+            return Ok(());
+        }
+        self.house.try_place(make)
     }
 
     /// The wait for a place in the queue.

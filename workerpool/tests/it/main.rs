@@ -10,8 +10,12 @@ mod group;
 mod map;
 #[cfg(feature = "sync")]
 mod policies;
+#[cfg(feature = "rayon")]
+mod rayon;
 #[cfg(feature = "sync")]
 mod shutdown;
+#[cfg(feature = "stealing")]
+mod stealing;
 mod support;
 #[cfg(feature = "async")]
 mod task_pool;
