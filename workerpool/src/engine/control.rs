@@ -121,11 +121,7 @@ impl<J: Entry> Engine<J> {
 
     pub(crate) fn metrics(&self) -> Metrics {
         let mut line = self.line.lock();
-        line.recount(false);
-        let mut counts = line.retired;
-        for seat in &line.seats {
-            counts.add(&seat.deck.lock().counts);
-        }
+        let counts = line.tally();
         Metrics {
             workers: line.crew.live(),
             running: line.crew.busy(),

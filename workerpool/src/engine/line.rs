@@ -166,6 +166,20 @@ impl<J: Entry> Line<J> {
         }
     }
 
+    /// What all workers counted, ever; counts what is in their decks as well.
+    pub(super) fn tally(&mut self) -> Counts {
+        let mut counts = self.retired;
+        for seat in &self.seats {
+            let mut deck = seat.deck.lock();
+            // Under one lock with its counts: a job is not over and queued at the same time.
+            let gone = deck.settle();
+            counts.add(&deck.counts);
+            self.crew.pop(gone);
+            self.in_decks -= gone;
+        }
+        counts
+    }
+
     /// What the owner of a deck has done since it was here last, if ever.
     pub(super) fn settle(&mut self, deck: &mut Deck<J>) {
         if mem::take(&mut deck.arriving) {

@@ -2,6 +2,7 @@
 #![cfg(feature = "sync")]
 #![allow(clippy::disallowed_methods, reason = "tests sleep on purpose and measure time")]
 
+mod go_parity;
 mod policies;
 mod shutdown;
 mod support;
