@@ -90,6 +90,13 @@ impl<J: Entry> Engine<J> {
         self.line.lock().rejected += 1;
     }
 
+    /// What was taken out for another was aborted, or run elsewhere, at the same moment.
+    pub(crate) fn note_evicted_void(&self) {
+        let mut line = self.line.lock();
+        line.rejected -= 1;
+        line.retired.void += 1;
+    }
+
     /// A job was run by whoever submitted it, and never waited.
     pub(crate) fn note_outside(&self, outcome: Outcome) {
         let mut line = self.line.lock();

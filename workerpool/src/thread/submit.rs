@@ -269,7 +269,16 @@ impl<'p, 'env> Submitter<'p, 'env> {
     fn evict(&self, mut make: impl FnMut() -> Item<Task<'env>>) -> Overflow {
         let (push, evicted) = self.house.engine.push_evicting(&mut make);
         if let Some(evicted) = evicted {
-            evicted.entry.refuse(JobError::Dropped);
+            let dropped = match evicted.entry {
+                Task::Job(job) => job.refuse(JobError::Dropped),
+                plain => {
+                    plain.refuse(JobError::Dropped);
+                    true
+                }
+            };
+            if !dropped {
+                self.house.engine.note_evicted_void();
+            }
         }
         match push {
             Push::Accepted(start) => {

@@ -16,11 +16,11 @@
 //! | a panic that ends the process | gammazero's `PanicDo`, ants' `PanicWithoutHandler` | it is the result of the job: `gammazero::panic_do` |
 //! | a pool that rethrows a panic from `Wait` | conc | it is the result of the handle: `conc::panics_do_not_exhaust_goroutines` |
 
-use crate::support::{Counter, Gate, PATIENCE, until};
+use crate::support::{Counter, Gate, ends, until};
 use lockgate_workerpool::thread::{Pool, Queue, Reject};
 use lockgate_workerpool::{JobError, Reason, ResizeError, ShutdownError};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -37,24 +37,6 @@ fn occupy(pool: &Pool<'static>, workers: usize) -> Gate {
     }
     until("they run", || started.value() == workers);
     gate
-}
-
-/// Fails where `f` hangs.
-fn ends<R: Send + 'static>(f: impl FnOnce() -> R + Send + 'static) -> R {
-    let (says, hears) = mpsc::channel();
-    let thread = thread::spawn(move || says.send(f()).unwrap());
-    match hears.recv_timeout(PATIENCE) {
-        Ok(result) => {
-            thread.join().unwrap();
-            result
-        }
-        // It ended without a word: with a panic, which is told better than a hang.
-        Err(mpsc::RecvTimeoutError::Disconnected) => match thread.join() {
-            Err(panic) => std::panic::resume_unwind(panic),
-            Ok(()) => unreachable!("it would have sent"),
-        },
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
-    }
 }
 
 mod pond {

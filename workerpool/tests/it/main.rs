@@ -4,6 +4,7 @@
 
 mod go_parity;
 mod policies;
+mod properties;
 mod regressions;
 mod shutdown;
 mod support;
