@@ -181,7 +181,7 @@ impl<J: Entry> Engine<J> {
                 return (Push::Full, None);
             };
             if let Some(strand) = job.strand {
-                line.strands.withdraw(strand);
+                line.withdraw_in_strand(strand);
             }
             line.crew.pop(1);
             line.rejected += 1;

@@ -20,6 +20,8 @@ pub enum BuildError {
     },
     /// `lanes` is outside of `1..=65535`.
     Lanes(usize),
+    /// `timings` is `Sampled(0)`: of each so many jobs one is timed, and so many is 1 or more.
+    Timings(u32),
     /// The system refused a thread. Those that had been started have ended.
     Spawn(io::Error),
 }
@@ -34,6 +36,9 @@ impl fmt::Display for BuildError {
                 )
             }
             Self::Lanes(lanes) => write!(f, "lanes is {lanes}: it must be in 1..=65535"),
+            Self::Timings(each) => {
+                write!(f, "timings is one of each {each} jobs: it must be one of each 1 or more")
+            }
             Self::Spawn(error) => write!(f, "the system refused a thread: {error}"),
         }
     }
@@ -43,7 +48,7 @@ impl StdError for BuildError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Spawn(error) => Some(error),
-            Self::Threads { .. } | Self::Lanes(_) => None,
+            Self::Threads { .. } | Self::Lanes(_) | Self::Timings(_) => None,
         }
     }
 }

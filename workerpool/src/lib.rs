@@ -76,6 +76,8 @@
 //! How it works, with every hazard and the model that shows it: `DESIGN.md` of this crate.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(all(feature = "sync", feature = "serde"))]
+mod config;
 #[cfg(all(feature = "sync", not(all(test, lockgate_loom))))]
 mod cores;
 #[cfg(feature = "sync")]
@@ -86,6 +88,8 @@ mod error;
 mod job;
 #[cfg(feature = "sync")]
 mod lanes;
+#[cfg(all(feature = "sync", feature = "metrics"))]
+pub mod metered;
 #[cfg(feature = "sync")]
 mod metrics;
 #[cfg(feature = "sync")]
@@ -93,20 +97,34 @@ mod parker;
 #[cfg(feature = "sync")]
 mod primitives;
 #[cfg(feature = "sync")]
+mod snapshot;
+#[cfg(feature = "sync")]
 mod state;
 #[cfg(all(test, feature = "sync"))]
 mod tests;
 #[cfg(feature = "sync")]
 pub mod thread;
 #[cfg(feature = "sync")]
+mod timings;
+#[cfg(feature = "sync")]
+mod trace;
+#[cfg(feature = "sync")]
 mod waiters;
+#[cfg(feature = "sync")]
+mod watch;
 
+#[cfg(feature = "sync")]
+pub use crate::metrics::Metrics;
+#[cfg(all(feature = "sync", feature = "serde"))]
+pub use config::{PoolConfig, ThreadsConfig};
 #[cfg(feature = "sync")]
 pub use error::{
     BuildError, Closed, JobError, Panicked, Reason, Rejected, RejectedBatch, ResizeError, RunError,
     ShutdownError, WaitError,
 };
 #[cfg(feature = "sync")]
-pub use metrics::Metrics;
+pub use snapshot::{JobState, LiveJob, LiveWorker, Snapshot, WorkerState};
 #[cfg(feature = "sync")]
 pub use thread::{Queue, Reject};
+#[cfg(feature = "sync")]
+pub use timings::{Histogram, Times, Timings};

@@ -12,7 +12,7 @@ mod strand;
 pub(crate) mod submit;
 pub(crate) mod task;
 
-pub use builder::{Builder, Queue, Reject};
+pub use builder::{Builder, Queue, Reject, Threads};
 pub use handle::Job;
 pub use owner::{Shutdown, WaitIdle};
 pub use pool::{Pool, Returned};

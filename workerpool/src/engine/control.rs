@@ -1,8 +1,10 @@
 //! What is done to a pool as a whole, and what it says of itself.
 
-use super::line::After;
-use super::{Engine, Entry, Item, Outcome, Start, StrandId};
+use super::line::{After, Line};
+use super::{Engine, Entry, Item, Outcome, Seat, Start, StrandId};
 use crate::metrics::Metrics;
+use crate::primitives::Arc;
+use crate::snapshot::{LiveWorker, WorkerState};
 
 impl<J: Entry> Engine<J> {
     /// A job that waits has become void. Its place is free when its turn comes, or when somebody
@@ -127,7 +129,21 @@ impl<J: Entry> Engine<J> {
     }
 
     pub(crate) fn metrics(&self) -> Metrics {
+        Self::numbers(&mut self.line.lock())
+    }
+
+    /// The numbers, and the workers.
+    pub(crate) fn survey(&self) -> (Metrics, Vec<LiveWorker>) {
         let mut line = self.line.lock();
+        let seen = |seat: &Arc<Seat<J>>| LiveWorker {
+            name: seat.name.clone(),
+            state: if seat.deck.lock().runs { WorkerState::Running } else { WorkerState::Idle },
+        };
+        let workers = line.seats.iter().map(seen).collect();
+        (Self::numbers(&mut line), workers)
+    }
+
+    fn numbers(line: &mut Line<J>) -> Metrics {
         let counts = line.tally();
         Metrics {
             workers: line.crew.live(),

@@ -2,7 +2,7 @@
 
 use super::{Entry, Item};
 use crate::metrics::Counts;
-use crate::primitives::Mutex;
+use crate::primitives::{Arc, Mutex};
 use std::collections::VecDeque;
 use std::mem;
 
@@ -23,6 +23,8 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct Seat<J> {
+    /// What its thread is called.
+    pub(super) name: Option<Arc<str>>,
     pub(super) deck: Mutex<Deck<J>>,
 }
 
@@ -35,7 +37,7 @@ pub(super) struct Deck<J> {
     pub(super) report: bool,
     /// Its worker was called and has not looked for a job yet.
     pub(super) arriving: bool,
-    /// Whether its worker has a job now, and of what strand.
+    /// Whether its worker has a job now.
     pub(super) runs: bool,
     pub(super) counts: Counts,
 }
@@ -43,6 +45,7 @@ pub(super) struct Deck<J> {
 impl<J> Seat<J> {
     pub(super) fn new() -> Self {
         Self {
+            name: std::thread::current().name().map(Arc::from),
             deck: Mutex::new(Deck {
                 jobs: VecDeque::new(),
                 counted: 0,

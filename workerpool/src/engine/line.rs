@@ -197,6 +197,7 @@ impl<J: Entry> Line<J> {
         self.settle(&mut deck);
         if self.crew.is_paused() {
             self.unload(&mut deck);
+            deck.runs = false;
             return None;
         }
         if deck.jobs.is_empty() {
@@ -248,10 +249,8 @@ impl<J: Entry> Line<J> {
 
     /// Puts what is in a deck back where it came from.
     fn unload(&mut self, deck: &mut Deck<J>) {
-        while let Some(job) = deck.jobs.pop_back() {
-            if let Some(strand) = job.strand {
-                self.strands.readmit(strand);
-            }
+        while let Some(mut job) = deck.jobs.pop_back() {
+            job.strand = job.strand.map(|strand| self.strands.readmit(strand));
             self.lanes.push_front(usize::from(job.lane), job);
         }
         self.in_decks -= mem::take(&mut deck.counted);
@@ -290,7 +289,19 @@ impl<J: Entry> Line<J> {
 
     /// A job of a strand is over: the next of the strand has its turn at once.
     pub(super) fn end_in_strand(&mut self, strand: super::StrandId) {
-        if let Some(next) = self.strands.end(strand) {
+        let next = self.strands.end(strand);
+        self.enqueue_due(next);
+    }
+
+    /// A job of a strand is taken out of the queue. If it was due, another is, and whoever was
+    /// called for the one comes to the other.
+    pub(super) fn withdraw_in_strand(&mut self, strand: super::StrandId) {
+        let next = self.strands.withdraw(strand);
+        self.enqueue_due(next);
+    }
+
+    fn enqueue_due(&mut self, next: Option<Item<J>>) {
+        if let Some(next) = next {
             self.lanes.push_front(usize::from(next.lane), next);
         }
     }
@@ -300,7 +311,7 @@ impl<J: Entry> Line<J> {
         self.retired.void += 1;
         self.crew.pop(1);
         if let Some(strand) = job.strand {
-            self.strands.withdraw(strand);
+            self.withdraw_in_strand(strand);
         }
         after.trash.push(job);
     }
@@ -336,7 +347,7 @@ impl<J: Entry> Line<J> {
         self.lanes.sweep(&leaves, out);
         self.strands.sweep(&leaves, out);
         for strand in out[first..].iter().filter_map(|job| job.strand) {
-            self.strands.withdraw(strand);
+            self.withdraw_in_strand(strand);
         }
         let swept = out.len() - before;
         self.crew.pop(swept);

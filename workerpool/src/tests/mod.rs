@@ -13,3 +13,5 @@ mod loom_places;
 mod loom_support;
 #[cfg(not(lockgate_loom))]
 mod state;
+#[cfg(not(lockgate_loom))]
+mod timings;

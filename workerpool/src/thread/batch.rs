@@ -56,8 +56,7 @@ impl<'env> Submitter<'_, 'env> {
         T: Send + 'env,
         F: FnOnce() -> T + Send + 'env,
     {
-        let cells: Vec<_> =
-            jobs.into_iter().map(|job| Cell::new(job, self.deadline, |_| false)).collect();
+        let cells: Vec<_> = jobs.into_iter().map(|job| self.cell(job, |_| false)).collect();
         let mut placed = 0;
         while let Some(rest) = cells.get(placed..).filter(|rest| !rest.is_empty()) {
             let items = rest.iter().map(|cell| self.item(Task::Job(Arc::clone(cell) as _)));

@@ -7,8 +7,11 @@ mod policies;
 mod properties;
 mod regressions;
 mod shutdown;
+#[cfg(feature = "tracing")]
+mod spans;
 mod support;
 #[cfg(feature = "async")]
 mod tasks;
 mod threads;
+mod timings;
 mod turns;
