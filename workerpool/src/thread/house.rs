@@ -1,7 +1,7 @@
 //! The workers of a pool: how they are started, what they do, how they end.
 
 use super::builder::Reject;
-use crate::engine::{Done, Engine, Entry, Item, Next, Outcome, Push, Start};
+use crate::engine::{Done, Engine, Entry, Expiry, Item, Next, Outcome, Push, Start};
 use crate::error::{JobError, Panicked, Reason, drop_payload};
 use crate::job::{Ran, tell_panic};
 use crate::parker::{Step, drive};
@@ -222,12 +222,11 @@ impl<'env, W: Work> House<'env, W> {
             match (found, ticket.take()) {
                 (Some(found), _) => return found,
                 (None, None) => {}
-                (None, Some(held)) => {
-                    if self.engine.expire(seat, held) {
-                        return None;
-                    }
-                    stays = true;
-                }
+                (None, Some(held)) => match self.engine.expire(seat, held) {
+                    Expiry::Goes => return None,
+                    Expiry::Looks => stays = false,
+                    Expiry::Stays => stays = true,
+                },
             }
         }
     }

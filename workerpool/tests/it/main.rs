@@ -3,9 +3,13 @@
 #![allow(clippy::disallowed_methods, reason = "tests sleep on purpose and measure time")]
 
 mod go_parity;
+#[cfg(feature = "metrics")]
+mod metered;
 mod policies;
 mod properties;
 mod regressions;
+#[cfg(feature = "serde")]
+mod serde;
 mod shutdown;
 #[cfg(feature = "tracing")]
 mod spans;
