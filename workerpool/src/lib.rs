@@ -42,6 +42,9 @@
 //! * **The end.** `shutdown` runs what was accepted, `shutdown_now` gives it back. Dropping the last
 //!   clone of a pool is a shutdown that is waited for, unless a job of the pool drops it. Whatever is
 //!   submitted afterwards comes back as `Rejected`.
+//! * **Where there is no thread.** Zero threads and ranges without a worker are errors of the builder and of
+//!   `resize`. Where the system refuses a thread, a pool that has workers goes on with those; one that has
+//!   none gives the job back. A second shutdown is the first.
 //! * **Waiting inside.** A job that waits for another of its pool runs it if it has not started. One
 //!   that runs elsewhere is waited for, and if every worker would wait so, that is
 //!   `JobError::WouldDeadlock`.
@@ -66,7 +69,9 @@
 //! # Features
 //!
 //! `sync` (default): pools of threads and blocking waits. `async` (default): every wait is a future
-//! too, on any executor.
+//! too, on any executor. `tracing`: a span for each job, under the span of whoever submitted it; events
+//! for panics, rejections and shutdowns. `metrics`: a meter that tells what has changed. `serde`: pools in
+//! configuration files.
 //!
 //! # Memory ordering
 //!

@@ -53,7 +53,7 @@ fn a_wait_is_as_long_as_it_was() {
     let pool = timed(Timings::All);
     pool.pause();
     let start = Instant::now();
-    let job = pool.submit(|| Instant::now()).unwrap();
+    let job = pool.submit(Instant::now).unwrap();
     takes(Duration::from_millis(5))();
     pool.resume();
     let waited = job.wait().unwrap() - start;
@@ -112,7 +112,7 @@ fn a_snapshot_lists_workers_and_jobs() {
     let busy: Vec<_> = busy.map(|it| it.name.clone()).collect();
     let [first, second, unnamed] = &*snapshot.jobs else { panic!("{snapshot}") };
     assert_eq!((first.name.as_deref(), first.state), (Some("first"), JobState::Running));
-    assert_eq!(busy, [first.thread.clone()]);
+    assert_eq!(busy, std::slice::from_ref(&first.thread));
     assert_eq!((second.name.as_deref(), second.state), (Some("second"), JobState::Queued));
     assert_eq!((second.lane, unnamed.lane, &unnamed.name), (1, 0, &None));
     assert!(snapshot.jobs.iter().all(|job| job.age.is_some()));
