@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for cycle in &cycles {
         println!("{} threads wait for each other:", cycle.len());
         for thread in cycle {
-            println!("thread {}\n{:?}", thread.thread_id(), thread.backtrace());
+            println!("{:?}\n{:?}", thread.thread_id(), thread.backtrace());
         }
     }
     // The jobs, by name, and the workers that run them.
