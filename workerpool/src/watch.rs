@@ -64,7 +64,7 @@ impl Watch {
             observes,
             turn: AtomicUsize::new(0),
             sheets: Sheets::new(workers),
-            live: Mutex::default(),
+            live: Mutex::new(Live::default()),
         }
     }
 
