@@ -172,8 +172,8 @@ impl Builder {
     /// Lists all jobs in [snapshots](Pool::snapshot), with their ages. Without it those that have
     /// a [name](super::Submitter::named) are listed, without ages.
     ///
-    /// It takes some hundred nanoseconds for each job, and a lock that all submitters and workers
-    /// share: for pools whose jobs take longer than that.
+    /// Each job then takes a lock that all submitters and workers share, three times, and two
+    /// allocations: for pools whose jobs take longer than that.
     pub fn observe(mut self) -> Self {
         self.observes = true;
         self
