@@ -13,6 +13,8 @@ mod deck;
 mod line;
 mod stealing;
 mod strands;
+#[cfg(feature = "sync")]
+mod survey;
 mod waits;
 
 pub(crate) use deck::{Outcome, Seat};
@@ -49,6 +51,17 @@ pub(crate) enum Next<J> {
     Asleep,
     /// Nothing, and it is not needed any more: it ends.
     Leave,
+}
+
+/// What becomes of a worker that has been idle for as long as it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    /// It is not counted any more.
+    Goes,
+    /// It was called at the same moment, or there is a job: if it finds none, its time begins anew.
+    Looks,
+    /// It is one of the least number, or a job is about to come: it sleeps until it is called.
+    Stays,
 }
 
 /// What became of a job that was pushed.
@@ -185,7 +198,7 @@ impl<J: Entry> Engine<J> {
                 return (Push::Full, None);
             };
             if let Some(strand) = job.strand {
-                line.strands.withdraw(strand);
+                line.withdraw_in_strand(strand);
             }
             line.crew.pop(1);
             line.rejected += 1;
@@ -277,15 +290,14 @@ impl<J: Entry> Engine<J> {
         }
     }
 
-    /// A worker has been idle for as long as it may: `true` if it is to go, and is not counted any
-    /// more; else it looks for a job again.
-    pub(crate) fn expire(&self, seat: &Arc<Seat<J>>, ticket: Ticket) -> bool {
+    /// A worker has been idle for as long as it may.
+    pub(crate) fn expire(&self, seat: &Arc<Seat<J>>, ticket: Ticket) -> Expiry {
         let mut after: After<J> = After::default();
         let mut line = self.line.lock();
         let goes = match line.sleepers.leave(ticket) {
             Left::Settled(()) => {
                 line.crew.arrive();
-                false
+                Expiry::Looks
             }
             Left::Queued(waker) => {
                 after.stale = Some(waker);
@@ -293,10 +305,16 @@ impl<J: Entry> Engine<J> {
                 // INVARIANT: whoever is to come to a job that waits may be refused by the system.
                 let may = line.crew.may_expire() && !line.has_work();
                 line.overstays |= may && line.crew.expects();
-                may && !line.crew.expects()
+                if may && !line.crew.expects() {
+                    Expiry::Goes
+                } else if may || !line.crew.may_expire() {
+                    Expiry::Stays
+                } else {
+                    Expiry::Looks
+                }
             }
         };
-        if goes {
+        if goes == Expiry::Goes {
             line.vacate(seat);
             line.crew.leave();
             line.tell(&mut after.batch);

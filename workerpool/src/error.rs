@@ -30,6 +30,8 @@ pub enum BuildError {
     StealingLanes(usize),
     /// `reject` is [`DropOldest`](crate::Reject::DropOldest), and the engine is the one that steals.
     StealingReject(crate::Reject),
+    /// `timings` is `Sampled(0)`: of each so many jobs one is timed, and so many is 1 or more.
+    Timings(u32),
     /// The system refused a thread. Those that had been started have ended.
     Spawn(io::Error),
     /// `limit` is 0: no task of the pool would ever run.
@@ -55,6 +57,9 @@ impl fmt::Display for BuildError {
                 f,
                 "reject is {reject:?}: it must be Block, Fail, CallerRuns or DropNewest where workers steal"
             ),
+            Self::Timings(each) => {
+                write!(f, "timings is one of each {each} jobs: it must be one of each 1 or more")
+            }
             Self::Spawn(error) => write!(f, "the system refused a thread: {error}"),
             Self::Limit(limit) => write!(f, "limit is {limit}: it must be 1 or more"),
             Self::NoRuntime => f.write_str("there is no tokio runtime here, and none was given"),

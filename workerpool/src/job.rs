@@ -7,6 +7,7 @@
 use crate::engine::Outcome;
 use crate::error::{JobError, Panicked, drop_payload};
 use crate::primitives::{Arc, Deadline, Mutex};
+use crate::watch::{OnPanic, Tag};
 use std::fmt;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -70,7 +71,7 @@ struct State<F, T> {
 }
 
 enum Stage<F, T> {
-    Queued(F),
+    Queued(F, Option<Box<Tag>>),
     Running,
     Over(Result<T, JobError>),
     /// The result was collected, or the job taken back.
@@ -82,26 +83,33 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    pub(crate) fn new(job: F, deadline: Option<Instant>, fails: fn(&T) -> bool) -> Arc<Self> {
-        let state = State { stage: Stage::Queued(job), waker: None, parked: false, outside: false };
+    pub(crate) fn tagged(
+        job: F,
+        deadline: Option<Instant>,
+        fails: fn(&T) -> bool,
+        tag: Option<Box<Tag>>,
+    ) -> Arc<Self> {
+        let stage = Stage::Queued(job, tag);
+        let state = State { stage, waker: None, parked: false, outside: false };
         Arc::new(Self { state: Mutex::new(state), deadline, fails })
     }
 
     /// The closure, if it was not accepted.
     pub(crate) fn take_back(&self) -> Option<F> {
         match self.claim() {
-            Some(job) => {
+            Some((job, tag)) => {
                 self.state.lock().stage = Stage::Gone;
+                drop(tag);
                 Some(job)
             }
             None => None,
         }
     }
 
-    fn claim(&self) -> Option<F> {
+    fn claim(&self) -> Option<(F, Option<Box<Tag>>)> {
         let mut state = self.state.lock();
         match mem::replace(&mut state.stage, Stage::Running) {
-            Stage::Queued(job) => Some(job),
+            Stage::Queued(job, tag) => Some((job, tag)),
             other => {
                 state.stage = other;
                 None
@@ -114,18 +122,29 @@ where
         &self,
         judge: impl FnOnce(Result<T, JobError>) -> (Result<T, JobError>, Outcome),
     ) -> Ran {
-        let Some(job) = self.claim() else {
+        let Some((job, tag)) = self.claim() else {
             return Ran::of(Outcome::Void);
         };
         if self.deadline.is_some_and(|deadline| Deadline::at(deadline).has_passed()) {
             drop_payload(job);
+            drop(tag);
             let (result, outcome) = judge(Err(JobError::Expired));
             return self.settle(result, outcome);
         }
         // The closure is consumed by it: nobody can see it in a half-way state.
-        let result = catch_unwind(AssertUnwindSafe(job));
-        let (result, outcome) =
-            judge(result.map_err(|payload| JobError::Panicked(Panicked::new(payload))));
+        let job = || catch_unwind(AssertUnwindSafe(job));
+        let (ran, on_panic) = match tag {
+            None => (job(), None),
+            Some(tag) => (tag.around(job), tag.on_panic().cloned()),
+        };
+        let result = ran.map_err(|payload| {
+            let panicked = Panicked::new(payload);
+            if let Some(on_panic) = on_panic {
+                tell_panic(&on_panic, &panicked);
+            }
+            JobError::Panicked(panicked)
+        });
+        let (result, outcome) = judge(result);
         self.settle(result, outcome)
     }
 
@@ -163,12 +182,13 @@ where
     }
 
     fn is_void(&self) -> bool {
-        !matches!(self.state.lock().stage, Stage::Queued(_))
+        !matches!(self.state.lock().stage, Stage::Queued(..))
     }
 
     fn refuse(&self, why: JobError) -> bool {
-        let Some(job) = self.claim() else { return false };
+        let Some((job, tag)) = self.claim() else { return false };
         drop_payload(job);
+        drop(tag);
         let ran = self.settle(Err(why), Outcome::Void);
         if let Some(waker) = ran.waker {
             waker.wake();
@@ -222,6 +242,13 @@ where
         let over = matches!(state.stage, Stage::Over(_) | Stage::Gone);
         state.parked |= !over;
         !over
+    }
+}
+
+/// Tells somebody of a panic. One of his own ends here.
+pub(crate) fn tell_panic(hook: &OnPanic, panicked: &Panicked) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook(panicked))) {
+        drop_payload(payload);
     }
 }
 

@@ -67,6 +67,9 @@
 //!   that their closure did not get. How many items make a job is said, or found out
 //!   (`BatchSize::Auto`).
 //! * **Groups.** The first error of a group aborts its jobs that have not started.
+//! * **Where there is no thread.** Zero threads and ranges without a worker are errors of the builder and of
+//!   `resize`. Where the system refuses a thread, a pool that has workers goes on with those; one that has
+//!   none gives the job back. A second shutdown is the first.
 //! * **Waiting inside.** A job that waits for another of its pool runs it if it has not started. One
 //!   that runs elsewhere is waited for, and if every worker would wait so, that is
 //!   `JobError::WouldDeadlock`. A task says `run` for that, which polls the other job inside of it; one
@@ -115,6 +118,8 @@
 //! `sync` (default): pools of threads and blocking waits. `async` (default): pools of tasks, on tokio's
 //! `rt`; every wait is a future too, on any executor. `stealing`: `Engine::Stealing`; brings nothing.
 //! `rayon`: `rayon::map`, for a map on a rayon pool that is there already, by threads and tasks.
+//! `tracing`: a span for each job, under the span of whoever submitted it; events for panics, rejections
+//! and shutdowns. `metrics`: a meter that tells what has changed. `serde`: pools in configuration files.
 //!
 //! # Memory ordering
 //!
@@ -126,6 +131,8 @@
 
 #[cfg(feature = "sync")]
 mod batch_size;
+#[cfg(all(feature = "sync", feature = "serde"))]
+mod config;
 #[cfg(all(feature = "sync", not(all(test, lockgate_loom))))]
 mod cores;
 #[cfg(any(feature = "sync", feature = "async"))]
@@ -137,6 +144,8 @@ mod error;
 mod job;
 #[cfg(any(feature = "sync", feature = "async"))]
 mod lanes;
+#[cfg(all(feature = "sync", feature = "metrics"))]
+pub mod metered;
 #[cfg(any(feature = "sync", feature = "async"))]
 mod metrics;
 #[cfg(feature = "sync")]
@@ -152,6 +161,8 @@ mod runtime;
 #[cfg(all(test, feature = "async", lockgate_loom))]
 #[path = "tests/task_runtime.rs"]
 mod runtime;
+#[cfg(feature = "sync")]
+mod snapshot;
 #[cfg(any(feature = "sync", feature = "async"))]
 #[cfg_attr(not(feature = "sync"), allow(dead_code, reason = "tasks do not use all of it"))]
 mod state;
@@ -162,12 +173,22 @@ mod tests;
 #[cfg(feature = "sync")]
 pub mod thread;
 #[cfg(feature = "sync")]
+mod timings;
+#[cfg(feature = "sync")]
+mod trace;
+#[cfg(feature = "sync")]
 mod tune;
 #[cfg(any(feature = "sync", feature = "async"))]
 mod waiters;
+#[cfg(feature = "sync")]
+mod watch;
 
+#[cfg(any(feature = "sync", feature = "async"))]
+pub use crate::metrics::Metrics;
 #[cfg(feature = "sync")]
 pub use batch_size::BatchSize;
+#[cfg(all(feature = "sync", feature = "serde"))]
+pub use config::{PoolConfig, ThreadsConfig};
 #[cfg(any(feature = "sync", feature = "async"))]
 pub use error::{
     BuildError, Closed, JobError, Panicked, Reason, Rejected, RejectedBatch, ResizeError, RunError,
@@ -176,8 +197,10 @@ pub use error::{
 #[cfg(feature = "sync")]
 pub use error::{GroupError, MapError};
 #[cfg(any(feature = "sync", feature = "async"))]
-pub use metrics::Metrics;
-#[cfg(any(feature = "sync", feature = "async"))]
 pub use policy::{Queue, Reject};
 #[cfg(feature = "sync")]
+pub use snapshot::{JobState, LiveJob, LiveWorker, Snapshot, WorkerState};
+#[cfg(feature = "sync")]
 pub use thread::Engine;
+#[cfg(feature = "sync")]
+pub use timings::{Histogram, Times, Timings};

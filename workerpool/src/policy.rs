@@ -3,6 +3,11 @@
 
 /// How many jobs may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Queue {
     /// None: a job is accepted when a worker is free for it, or may be started.
@@ -25,6 +30,11 @@ impl Queue {
 
 /// What becomes of a job for which there is no room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Reject {
     /// Whoever submits it waits until there is room. A job of the pool that submits another does

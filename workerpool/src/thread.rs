@@ -17,7 +17,7 @@ pub(crate) mod task;
 mod workers;
 
 pub use crate::policy::{Queue, Reject};
-pub use builder::{Builder, Engine};
+pub use builder::{Builder, Engine, Threads};
 pub use group::{Group, GroupHandle};
 pub use handle::Job;
 #[cfg(feature = "async")]

@@ -1,6 +1,6 @@
 //! What is done to a pool as a whole, and what it says of itself.
 
-use super::line::After;
+use super::line::{After, Line};
 use super::{Engine, Entry, Item, Outcome, Start, StrandId};
 use crate::metrics::Metrics;
 
@@ -96,6 +96,13 @@ impl<J: Entry> Engine<J> {
         self.line.lock().rejected += 1;
     }
 
+    /// What was taken out for another was aborted, or run elsewhere, at the same moment.
+    pub(crate) fn note_evicted_void(&self) {
+        let mut line = self.line.lock();
+        line.rejected -= 1;
+        line.retired.void += 1;
+    }
+
     /// A job was run by whoever submitted it, and never waited.
     pub(crate) fn note_outside(&self, outcome: Outcome) {
         let mut line = self.line.lock();
@@ -131,14 +138,11 @@ impl<J: Entry> Engine<J> {
     }
 
     pub(crate) fn metrics(&self) -> Metrics {
-        let mut line = self.line.lock();
-        line.recount(false);
-        let (mut counts, mut submitted) = (line.retired, line.submitted);
-        for seat in &line.seats {
-            let deck = seat.deck.lock();
-            counts.add(&deck.counts);
-            submitted += deck.own.accepted;
-        }
+        Self::numbers(&mut self.line.lock())
+    }
+
+    pub(super) fn numbers(line: &mut Line<J>) -> Metrics {
+        let counts = line.tally();
         Metrics {
             workers: line.crew.live(),
             running: line.crew.busy(),
@@ -146,7 +150,7 @@ impl<J: Entry> Engine<J> {
             queued: line.crew.queued(),
             lanes: (0..line.lanes.count()).map(|lane| line.lanes.len_of(lane)).collect(),
             waiting: line.placers.len(),
-            submitted,
+            submitted: line.submitted,
             completed: counts.completed,
             failed: counts.failed,
             panicked: counts.panicked,

@@ -3,7 +3,7 @@
 use super::stealing::Own;
 use super::{Entry, Item};
 use crate::metrics::Counts;
-use crate::primitives::Mutex;
+use crate::primitives::{Arc, Mutex};
 use std::collections::VecDeque;
 use std::mem;
 
@@ -24,6 +24,8 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct Seat<J> {
+    /// What its thread is called.
+    pub(super) name: Option<Arc<str>>,
     pub(super) deck: Mutex<Deck<J>>,
     /// Where its worker finds it, if it may put jobs there.
     pub(super) number: Option<usize>,
@@ -38,7 +40,7 @@ pub(super) struct Deck<J> {
     pub(super) report: bool,
     /// Its worker was called and has not looked for a job yet.
     pub(super) arriving: bool,
-    /// Whether its worker has a job now, and of what strand.
+    /// Whether its worker has a job now.
     pub(super) runs: bool,
     pub(super) counts: Counts,
     /// What else there is where workers keep the jobs that their jobs submit.
@@ -48,6 +50,7 @@ pub(super) struct Deck<J> {
 impl<J> Seat<J> {
     pub(super) fn new() -> Self {
         Self {
+            name: std::thread::current().name().map(Arc::from),
             deck: Mutex::new(Deck {
                 jobs: VecDeque::new(),
                 counted: 0,

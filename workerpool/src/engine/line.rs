@@ -175,6 +175,21 @@ impl<J: Entry> Line<J> {
         }
     }
 
+    /// What all workers counted, ever; counts what is in their decks as well.
+    pub(super) fn tally(&mut self) -> Counts {
+        let mut counts = self.retired;
+        for seat in &self.seats {
+            let mut deck = seat.deck.lock();
+            // Under one lock with its counts: a job is not over and queued at the same time.
+            let gone = deck.settle();
+            counts.add(&deck.counts);
+            self.submitted += mem::take(&mut deck.own.accepted);
+            self.crew.pop(gone);
+            self.in_decks -= gone;
+        }
+        counts
+    }
+
     /// What the owner of a deck has done since it was here last, if ever.
     pub(super) fn settle(&mut self, deck: &mut Deck<J>) {
         if mem::take(&mut deck.arriving) {
@@ -193,6 +208,7 @@ impl<J: Entry> Line<J> {
         self.settle(&mut deck);
         if self.crew.is_paused() {
             self.unload(&mut deck);
+            deck.runs = false;
             return None;
         }
         if mem::take(&mut deck.own.yields) {
@@ -247,10 +263,8 @@ impl<J: Entry> Line<J> {
 
     /// Puts what is in a deck back where it came from.
     fn unload(&mut self, deck: &mut Deck<J>) {
-        while let Some(job) = deck.jobs.pop_back() {
-            if let Some(strand) = job.strand {
-                self.strands.readmit(strand);
-            }
+        while let Some(mut job) = deck.jobs.pop_back() {
+            job.strand = job.strand.map(|strand| self.strands.readmit(strand));
             self.lanes.push_front(usize::from(job.lane), job);
         }
         self.in_decks -= mem::take(&mut deck.counted);
@@ -291,7 +305,19 @@ impl<J: Entry> Line<J> {
 
     /// A job of a strand is over: the next of the strand has its turn at once.
     pub(super) fn end_in_strand(&mut self, strand: super::StrandId) {
-        if let Some(next) = self.strands.end(strand) {
+        let next = self.strands.end(strand);
+        self.enqueue_due(next);
+    }
+
+    /// A job of a strand is taken out of the queue. If it was due, another is, and whoever was
+    /// called for the one comes to the other.
+    pub(super) fn withdraw_in_strand(&mut self, strand: super::StrandId) {
+        let next = self.strands.withdraw(strand);
+        self.enqueue_due(next);
+    }
+
+    fn enqueue_due(&mut self, next: Option<Item<J>>) {
+        if let Some(next) = next {
             self.lanes.push_front(usize::from(next.lane), next);
         }
     }
@@ -301,7 +327,7 @@ impl<J: Entry> Line<J> {
         self.retired.void += 1;
         self.crew.pop(1);
         if let Some(strand) = job.strand {
-            self.strands.withdraw(strand);
+            self.withdraw_in_strand(strand);
         }
         after.trash.push(job);
     }
@@ -337,7 +363,7 @@ impl<J: Entry> Line<J> {
         self.lanes.sweep(&leaves, out);
         self.strands.sweep(&leaves, out);
         for strand in out[first..].iter().filter_map(|job| job.strand) {
-            self.strands.withdraw(strand);
+            self.withdraw_in_strand(strand);
         }
         let swept = out.len() - before;
         self.crew.pop(swept);

@@ -1,6 +1,8 @@
 //! The engine, driven by hand: one thread plays every worker.
 
-use crate::engine::{Done, Engine, Entry, Grant, Item, Next, Outcome, Push, Seat, StrandId, Wait};
+use crate::engine::{
+    Done, Engine, Entry, Expiry, Grant, Item, Next, Outcome, Push, Seat, StrandId, Wait,
+};
 use crate::primitives::{Arc, Deadline};
 use crate::state::Crew;
 use std::task::Waker;
@@ -172,4 +174,42 @@ fn whoever_waits_for_a_place_for_long_is_told_of_any() {
     }
     assert!(started > 0);
     engine.unreserve();
+}
+
+/// Where the job whose turn it is was aborted, those behind it would stand aside for ever.
+#[test]
+fn the_turn_of_one_that_is_taken_out_goes_to_the_next() {
+    let (engine, mut workers) = asleep(2);
+    let strand = engine.open_strand(1);
+    [0, VOID, 2].into_iter().for_each(|job| push(&engine, job, Some(strand)));
+    assert_eq!(workers[1].look(&engine), Some(0));
+    assert_eq!(workers[0].look(&engine), None, "two stand aside");
+    engine.withdraw(None);
+    assert_eq!(workers[1].look(&engine), Some(2));
+    assert_eq!((workers[1].look(&engine), engine.pending(strand)), (None, 0));
+}
+
+/// It would sleep until the next job comes, whenever that is: a pool that rests would keep it.
+#[test]
+fn a_worker_that_is_called_when_its_time_is_over_has_as_much_time_again() {
+    let engine = Engine::new(Crew::new(0, 2, 100), 1);
+    let mut workers: Vec<_> = (0..2)
+        .map(|_| {
+            let start = engine.hire_first().unwrap();
+            let mut worker = Worker { seat: engine.arrive(), ticket: None, done: None };
+            engine.confirm(start);
+            assert_eq!(worker.look(&engine), None);
+            worker
+        })
+        .collect();
+    push(&engine, 1, None);
+    // The other takes what this one was called for.
+    let called = workers[1].ticket.take().unwrap();
+    assert_eq!(engine.expire(&workers[1].seat, called), Expiry::Looks);
+    let rests = workers[0].ticket.take().unwrap();
+    assert_eq!(engine.expire(&workers[0].seat, rests), Expiry::Looks, "there is a job");
+    assert_eq!((workers[0].look(&engine), workers[1].look(&engine)), (Some(1), None));
+    let rests = workers[1].ticket.take().unwrap();
+    assert_eq!(engine.expire(&workers[1].seat, rests), Expiry::Goes);
+    assert_eq!(engine.metrics().workers, 1);
 }

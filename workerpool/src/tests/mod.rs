@@ -24,4 +24,6 @@ mod state;
 #[cfg(not(lockgate_loom))]
 mod stealing;
 #[cfg(not(lockgate_loom))]
+mod timings;
+#[cfg(not(lockgate_loom))]
 mod tune;

@@ -93,8 +93,7 @@ impl<'env> Submitter<'_, 'env> {
         T: Send + 'env,
         F: FnOnce() -> T + Send + 'env,
     {
-        let cells: Vec<_> =
-            jobs.into_iter().map(|job| Cell::new(job, self.deadline, |_| false)).collect();
+        let cells: Vec<_> = jobs.into_iter().map(|job| self.cell(job, |_| false)).collect();
         let mut placed = 0;
         let all = self.place_all(
             &mut cells.iter(),

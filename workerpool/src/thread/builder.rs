@@ -9,6 +9,8 @@ use crate::error::{BuildError, Panicked};
 use crate::policy::{Queue, Reject};
 use crate::primitives::{Arc, Mutex};
 use crate::state::Crew;
+use crate::timings::Timings;
+use crate::watch::Watch;
 use std::fmt;
 use std::num::NonZero;
 use std::ops::RangeInclusive;
@@ -17,6 +19,11 @@ use std::time::Duration;
 
 /// How jobs reach the workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum Engine {
     /// One queue: jobs start in the order in which they were accepted, whoever submits them.
@@ -82,10 +89,14 @@ pub struct Builder {
     engine: Engine,
     name: Option<String>,
     stack_size: Option<usize>,
+    timings: Timings,
+    observes: bool,
     hooks: Hooks,
 }
 
 impl Builder {
+    const NAME: &str = "workerpool";
+
     pub(crate) fn new() -> Self {
         Self {
             threads: None,
@@ -96,6 +107,8 @@ impl Builder {
             engine: Engine::Shared,
             name: None,
             stack_size: None,
+            timings: Timings::Off,
+            observes: false,
             hooks: Hooks::default(),
         }
     }
@@ -203,11 +216,29 @@ impl Builder {
         self
     }
 
+    /// Which jobs are timed, for [`Pool::times`]: a clock is read when such a job is submitted, when
+    /// it starts and when it ends, and its worker keeps 37 KiB for all of them. Default:
+    /// [`Timings::Off`], which reads none.
+    pub fn timings(mut self, timings: Timings) -> Self {
+        self.timings = timings;
+        self
+    }
+
+    /// Lists all jobs in [snapshots](Pool::snapshot), with their ages. Without it those that have
+    /// a [name](super::Submitter::named) are listed, without ages.
+    ///
+    /// Each job then takes a lock that all submitters and workers share, three times, and two
+    /// allocations: for pools whose jobs take longer than that.
+    pub fn observe(mut self) -> Self {
+        self.observes = true;
+        self
+    }
+
     /// Called, by the worker, with the panic of a job that nobody can wait for: one of
     /// [`spawn`](Pool::spawn). A panic of `f` itself is ignored. Default: nothing; the panic hook
     /// of the process has printed the message by then.
     pub fn on_panic(mut self, f: impl Fn(&Panicked) + Send + Sync + 'static) -> Self {
-        self.hooks.on_panic = Some(Box::new(f));
+        self.hooks.on_panic = Some(Arc::new(f));
         self
     }
 
@@ -247,7 +278,7 @@ impl Builder {
     }
 
     pub(super) fn thread_name(&self) -> String {
-        self.name.clone().unwrap_or_else(|| "workerpool".into())
+        self.name.clone().unwrap_or_else(|| Self::NAME.into())
     }
 
     pub(super) const fn stack_bytes(&self) -> Option<usize> {
@@ -260,6 +291,21 @@ impl Builder {
         context: W::Context,
         starter: Starter<'env, W>,
     ) -> Result<House<'env, W>, BuildError> {
+        let threads = self.check()?;
+        let Self { lanes, timings, observes, mut hooks, name, .. } = self;
+        let name = name.as_deref().unwrap_or(Self::NAME);
+        hooks.watch = Some(Arc::new(Watch::new(name, timings, observes, threads.max)));
+        let adapt = self.adaptive.then(|| Adapt::new(threads));
+        let most = adapt.as_ref().map_or(threads.max, |adapt| adapt.begin(threads));
+        let crew = Crew::new(threads.min, most, self.queue.bound());
+        let keep_alive = (threads.min < threads.max).then_some(self.keep_alive);
+        let mut house = House::new(crew, lanes, keep_alive, hooks, context, starter);
+        house.adapt = adapt;
+        Ok(if self.engine.has_stacks() { house.with_stacks() } else { house })
+    }
+
+    /// What it was told, if it can be.
+    pub(crate) fn check(&self) -> Result<Threads, BuildError> {
         let cores = || thread::available_parallelism().map_or(1, NonZero::get);
         let threads = self.threads.unwrap_or_else(|| cores().into());
         if !threads.is_valid() {
@@ -274,13 +320,10 @@ impl Builder {
         if self.engine.has_stacks() && self.hooks.reject == Reject::DropOldest {
             return Err(BuildError::StealingReject(self.hooks.reject));
         }
-        let adapt = self.adaptive.then(|| Adapt::new(threads));
-        let most = adapt.as_ref().map_or(threads.max, |adapt| adapt.begin(threads));
-        let crew = Crew::new(threads.min, most, self.queue.bound());
-        let keep_alive = (threads.min < threads.max).then_some(self.keep_alive);
-        let mut house = House::new(crew, self.lanes, keep_alive, self.hooks, context, starter);
-        house.adapt = adapt;
-        Ok(if self.engine.has_stacks() { house.with_stacks() } else { house })
+        if self.timings == Timings::Sampled(0) {
+            return Err(BuildError::Timings(0));
+        }
+        Ok(threads)
     }
 }
 

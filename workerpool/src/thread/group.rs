@@ -13,7 +13,7 @@ use super::submit::Submitter;
 use super::task::Task;
 use crate::engine::Outcome;
 use crate::error::{GroupError, JobError, Reason, Rejected, drop_payload};
-use crate::job::{Cell, Claim};
+use crate::job::Claim;
 use crate::parker::{Step, drive};
 use crate::primitives::{Arc, Deadline, Mutex};
 use member::Member;
@@ -235,7 +235,8 @@ impl<'env, E: Send + 'env> GroupHandle<'env, E> {
         T: Send + 'env,
         F: FnOnce() -> Result<T, E> + Send + 'env,
     {
-        let (house, cell) = (&self.shared.house, Cell::new(job, None, |_| false));
+        let house = &self.shared.house;
+        let cell = Submitter::new(house).cell(job, |_| false);
         let shared = Arc::clone(&self.shared);
         let member = Arc::new(Member { cell: Arc::clone(&cell), shared });
         let accepted = Job { promise: Arc::clone(&member) as _, house: Arc::clone(house) };

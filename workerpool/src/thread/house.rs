@@ -1,14 +1,16 @@
 //! The workers of a pool: how they are started, what they do, how they end.
 
 use super::adapt::Adapt;
-use crate::engine::{Done, Engine, Entry, Item, Next, Outcome, Push, Start};
+use crate::engine::{Done, Engine, Entry, Expiry, Item, Next, Outcome, Push, Start};
 use crate::error::{JobError, Panicked, Reason, drop_payload};
-use crate::job::Ran;
+use crate::job::{Ran, tell_panic};
 use crate::parker::{Step, drive};
 use crate::policy::Reject;
 use crate::primitives::atomic::{AtomicUsize, Ordering};
 use crate::primitives::{Arc, Deadline, IS_MODEL, thread, thread_local};
 use crate::state::Crew;
+use crate::trace;
+use crate::watch::{OnPanic, Watch};
 use std::cell::Cell;
 use std::fmt;
 use std::io;
@@ -31,7 +33,6 @@ pub(crate) trait Work: Entry + Send {
 pub(crate) type Starter<'env, W> =
     Box<dyn Fn(Arc<House<'env, W>>, usize) -> io::Result<()> + Send + Sync + 'env>;
 
-type OnPanic = Box<dyn Fn(&Panicked) + Send + Sync>;
 type Hook = Box<dyn Fn() + Send + Sync>;
 
 /// What the user wants to be told, and what is to be done with jobs that find no room.
@@ -41,6 +42,8 @@ pub(crate) struct Hooks {
     pub(crate) on_panic: Option<OnPanic>,
     pub(crate) on_start: Option<Hook>,
     pub(crate) on_stop: Option<Hook>,
+    /// Who keeps what is to be known of jobs. A model has nobody.
+    pub(crate) watch: Option<Arc<Watch>>,
 }
 
 /// A pool, as its workers and its submitters share it.
@@ -267,12 +270,11 @@ impl<'env, W: Work> House<'env, W> {
             match (found, ticket.take()) {
                 (Some(found), _) => return found,
                 (None, None) => {}
-                (None, Some(held)) => {
-                    if self.engine.expire(seat, held) {
-                        return None;
-                    }
-                    stays = true;
-                }
+                (None, Some(held)) => match self.engine.expire(seat, held) {
+                    Expiry::Goes => return None,
+                    Expiry::Looks => stays = false,
+                    Expiry::Stays => stays = true,
+                },
             }
         }
     }
@@ -288,6 +290,9 @@ impl<'env, W: Work> House<'env, W> {
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
                 drop_payload(payload);
             }
+        }
+        if ran.outcome == Outcome::Panicked {
+            trace::panicked(self.hooks.pool());
         }
         ran.outcome
     }
@@ -318,11 +323,14 @@ impl<'env, W: Work> House<'env, W> {
 impl Hooks {
     pub(crate) fn tell_panic(&self, panicked: Panicked) {
         if let Some(hook) = &self.on_panic {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook(&panicked))) {
-                drop_payload(payload);
-            }
+            tell_panic(hook, &panicked);
         }
         drop_payload(panicked);
+    }
+
+    /// The name of the pool, for whoever is told of it.
+    pub(crate) fn pool(&self) -> Option<&str> {
+        self.watch.as_ref().map(|watch| &**watch.name())
     }
 }
 

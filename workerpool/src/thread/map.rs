@@ -206,11 +206,7 @@ where
                 },
             };
             self.place = None;
-            let cell = Cell::new(
-                job(&self.f, &self.batches[at].stock),
-                self.submitter.deadline,
-                has_failed,
-            );
+            let cell = self.submitter.cell(job(&self.f, &self.batches[at].stock), has_failed);
             let make = || self.submitter.item(Task::Job(Arc::clone(&cell) as _));
             let placed = match grant {
                 None => house.try_place(make),
@@ -229,11 +225,7 @@ where
     fn fill_inside(&mut self) {
         let (mut from, house) = (0, self.submitter.house);
         while let Some(at) = self.next_to_place(&mut from) {
-            let cell = Cell::new(
-                job(&self.f, &self.batches[at].stock),
-                self.submitter.deadline,
-                has_failed,
-            );
+            let cell = self.submitter.cell(job(&self.f, &self.batches[at].stock), has_failed);
             let make = || self.submitter.item(Task::Job(Arc::clone(&cell) as _));
             let mut placed = house.try_place(make);
             if placed == Err(Reason::Full) {

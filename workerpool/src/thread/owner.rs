@@ -6,6 +6,7 @@ use crate::engine::{Item, Wait};
 use crate::error::{BuildError, ResizeError, ShutdownError};
 use crate::parker::{Step, drive};
 use crate::primitives::{Arc, Deadline};
+use crate::trace;
 use crate::waiters::Ticket;
 use std::fmt;
 use std::task::Waker;
@@ -49,9 +50,7 @@ impl<'env, W: Work + 'env> Owner<'env, W> {
 
     /// Takes no more; with `now`, gives back what waits.
     pub(super) fn close(&self, now: bool) -> Vec<Item<W>> {
-        let (items, start) = self.house.engine.close(now);
-        self.house.start(start);
-        items
+        close(&self.house, now)
     }
 
     pub(super) fn shutdown(&self) -> Shutdown<'env> {
@@ -61,12 +60,22 @@ impl<'env, W: Work + 'env> Owner<'env, W> {
     }
 }
 
+/// Takes no more; with `now`, gives back what waits.
+fn close<W: Work>(house: &Arc<House<'_, W>>, now: bool) -> Vec<Item<W>> {
+    let first = !house.engine.is_closed();
+    let (items, start) = house.engine.close(now);
+    house.start(start);
+    if first || !items.is_empty() {
+        trace::shutdown(house.hooks.pool(), items.len());
+    }
+    items
+}
+
 /// One for each pool, dropped with the last clone.
 impl<W: Work> Drop for Owner<'_, W> {
     fn drop(&mut self) {
-        let (items, start) = self.house.engine.close(false);
+        let items = close(&self.house, false);
         debug_assert!(items.is_empty(), "they run");
-        self.house.start(start);
         // A job of the pool would wait for itself.
         if !self.house.is_inside() {
             let mut ticket = None;

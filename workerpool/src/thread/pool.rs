@@ -11,6 +11,8 @@ use crate::engine::Item;
 use crate::error::{BuildError, JobError, Rejected, ResizeError, ShutdownError};
 use crate::metrics::Metrics;
 use crate::primitives::Arc;
+use crate::snapshot::Snapshot;
+use crate::timings::Times;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -51,7 +53,7 @@ impl<'env> Pool<'env> {
         Self { owner: Arc::new(owner) }
     }
 
-    pub(super) fn house(&self) -> &Arc<House<'env, Task<'env>>> {
+    pub(crate) fn house(&self) -> &Arc<House<'env, Task<'env>>> {
         self.owner.house()
     }
 
@@ -201,6 +203,56 @@ impl<'env> Pool<'env> {
     /// Whether the pool takes no jobs any more.
     pub fn is_shut_down(&self) -> bool {
         self.house().engine.is_closed()
+    }
+
+    /// The way into lane 0 for jobs that are listed by `name` in [snapshots](Self::snapshot).
+    pub fn named<'p>(&'p self, name: &'p str) -> Submitter<'p, 'env> {
+        self.submitter().named(name)
+    }
+
+    /// What the pool does at this moment: its numbers, its workers, and the jobs that have a name
+    /// or, where it [observes](Builder::observe), all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// let pool = Pool::builder().threads(1).name("io").observe().build()?;
+    /// pool.pause();
+    /// pool.named("backup").spawn(|| ())?;
+    /// let snapshot = pool.snapshot();
+    /// assert_eq!(snapshot.jobs[0].name.as_deref(), Some("backup"));
+    /// println!("{snapshot}"); // io: 0 running, 1 idle, 1 queued ...
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn snapshot(&self) -> Snapshot {
+        let (metrics, workers) = self.house().engine.survey();
+        let watch = self.house().hooks.watch.as_ref();
+        let (name, jobs) = match watch {
+            Some(watch) => (Arc::clone(watch.name()), watch.jobs()),
+            None => ("".into(), Vec::new()),
+        };
+        Snapshot { name, metrics, workers, jobs }
+    }
+
+    /// How long those jobs waited and ran that are over and were timed. `None` if none are: see
+    /// [`Builder::timings`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::{Timings, thread::Pool};
+    ///
+    /// let pool = Pool::builder().threads(2).timings(Timings::All).build()?;
+    /// pool.submit(|| 1)?.wait()?;
+    /// let times = pool.times().ok_or("they are timed")?;
+    /// assert_eq!(times.run.count(), 1);
+    /// println!("99 of 100 wait for less than {:?}", times.wait.percentile(99.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn times(&self) -> Option<Times> {
+        self.house().hooks.watch.as_ref().and_then(|watch| watch.times())
     }
 
     /// What the pool has done and does.

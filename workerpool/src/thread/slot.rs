@@ -6,7 +6,6 @@ use super::submit::Submitter;
 use super::task::Task;
 use crate::engine::{Grant, Wait};
 use crate::error::{Closed, Rejected, RunError, WaitError};
-use crate::job::Cell;
 use crate::parker::{Step, drive};
 use crate::primitives::{Arc, Deadline};
 use crate::waiters::Ticket;
@@ -145,7 +144,7 @@ impl<'env> Slot<'_, 'env> {
     {
         self.held = false;
         let submitter = self.submitter;
-        let cell = Cell::new(job, submitter.deadline, |_| false);
+        let cell = submitter.cell(job, |_| false);
         let make = || submitter.item(Task::Job(Arc::clone(&cell) as _));
         match submitter.house.place_reserved(make) {
             Ok(()) => Ok(submitter.handle(cell)),

@@ -9,6 +9,8 @@ use crate::error::{JobError, Reason, Rejected, drop_payload};
 use crate::job::{Cell, Claim};
 use crate::policy::Reject;
 use crate::primitives::Arc;
+use crate::trace;
+use crate::watch::Tag;
 use std::fmt;
 use std::time::Instant;
 
@@ -22,11 +24,12 @@ pub struct Submitter<'p, 'env> {
     pub(super) lane: u16,
     pub(super) strand: Option<StrandId>,
     pub(super) deadline: Option<Instant>,
+    pub(super) name: Option<&'p str>,
 }
 
 impl<'p, 'env> Submitter<'p, 'env> {
     pub(crate) const fn new(house: &'p Arc<House<'env, Task<'env>>>) -> Self {
-        Self { house, lane: 0, strand: None, deadline: None }
+        Self { house, lane: 0, strand: None, deadline: None, name: None }
     }
 
     /// The same, by another priority; 0 goes first.
@@ -45,6 +48,13 @@ impl<'p, 'env> Submitter<'p, 'env> {
     /// not start, and its result is [`JobError::Expired`]. It is found out when its turn comes.
     pub fn deadline(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// The same, for jobs that are listed in [snapshots](super::Pool::snapshot) by this name, and
+    /// have it in their `tracing` span.
+    pub fn named(mut self, name: &'p str) -> Self {
+        self.name = Some(name);
         self
     }
 
@@ -72,7 +82,14 @@ impl<'p, 'env> Submitter<'p, 'env> {
         T: Send + 'env,
         F: FnOnce() -> T + Send + 'env,
     {
-        let cell = Cell::new(job, self.deadline, fails);
+        self.place_cell(self.cell(job, fails))
+    }
+
+    fn place_cell<T, F>(&self, cell: Arc<Cell<F, T>>) -> Result<Job<'env, T>, Rejected<F>>
+    where
+        T: Send + 'env,
+        F: FnOnce() -> T + Send + 'env,
+    {
         match self.place(|| self.item(Task::Job(Arc::clone(&cell) as _))) {
             Ok(()) => Ok(self.handle(cell)),
             Err(Reason::Full) => self.submit_full(cell),
@@ -90,7 +107,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
         T: Send + 'env,
         F: FnOnce() -> T + Send + 'env,
     {
-        let cell = Cell::new(job, self.deadline, |_| false);
+        let cell = self.cell(job, |_| false);
         match self.place(|| self.item(Task::Job(Arc::clone(&cell) as _))) {
             Ok(()) => Ok(self.handle(cell)),
             Err(reason) => Err(self.refused(&cell, reason)),
@@ -108,8 +125,9 @@ impl<'p, 'env> Submitter<'p, 'env> {
     where
         F: FnOnce() + Send + 'env,
     {
-        if self.deadline.is_some() {
-            return self.submit(job).map(drop);
+        let tag = self.tag();
+        if self.deadline.is_some() || tag.is_some() {
+            return self.spawn_tagged(job, tag);
         }
         let mut job = Some(Box::new(job));
         let placed = self.place(|| match job.take() {
@@ -132,6 +150,31 @@ impl<'p, 'env> Submitter<'p, 'env> {
             return Ok(());
         }
         self.house.try_place(make)
+    }
+
+    /// One of which more is to be known than a closure can hold.
+    #[cold]
+    fn spawn_tagged<F>(&self, job: F, tag: Option<Box<Tag>>) -> Result<(), Rejected<F>>
+    where
+        F: FnOnce() + Send + 'env,
+    {
+        let tag = Tag::detached(tag, self.house.hooks.on_panic.as_ref());
+        let cell = Cell::tagged(job, self.deadline, |()| false, Some(tag));
+        self.place_cell(cell).map(drop)
+    }
+
+    /// A job as the queue holds it, with what is to be known of it.
+    pub(super) fn cell<T, F>(&self, job: F, fails: fn(&T) -> bool) -> Arc<Cell<F, T>>
+    where
+        T: Send + 'env,
+        F: FnOnce() -> T + Send + 'env,
+    {
+        Cell::tagged(job, self.deadline, fails, self.tag())
+    }
+
+    #[inline]
+    fn tag(&self) -> Option<Box<Tag>> {
+        self.house.hooks.watch.as_ref()?.tag(self.name, self.lane)
     }
 
     /// The wait for a place in the queue.
@@ -174,6 +217,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
 
     fn rejected<F>(&self, job: F, reason: Reason) -> Rejected<F> {
         self.house.engine.note_rejected();
+        trace::rejected(self.house.hooks.pool(), reason);
         Rejected::new(job, reason)
     }
 
@@ -201,6 +245,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
             Overflow::Refused(reason) => Err(reason),
             Overflow::Drop => {
                 self.house.engine.note_rejected();
+                trace::rejected(self.house.hooks.pool(), Reason::Full);
                 cell.refuse(JobError::Dropped);
                 Ok(())
             }
@@ -240,6 +285,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
             },
             Overflow::Drop => {
                 self.house.engine.note_rejected();
+                trace::rejected(self.house.hooks.pool(), Reason::Full);
                 job.take().into_iter().for_each(drop_payload);
                 return Ok(());
             }
@@ -275,7 +321,18 @@ impl<'p, 'env> Submitter<'p, 'env> {
     fn evict(&self, mut make: impl FnMut() -> Item<Task<'env>>) -> Overflow {
         let (push, evicted) = self.house.engine.push_evicting(&mut make);
         if let Some(evicted) = evicted {
-            evicted.entry.refuse(JobError::Dropped);
+            let dropped = match evicted.entry {
+                Task::Job(job) => job.refuse(JobError::Dropped),
+                plain => {
+                    plain.refuse(JobError::Dropped);
+                    true
+                }
+            };
+            if dropped {
+                trace::rejected(self.house.hooks.pool(), Reason::Full);
+            } else {
+                self.house.engine.note_evicted_void();
+            }
         }
         match push {
             Push::Accepted(start) => {

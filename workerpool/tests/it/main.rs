@@ -5,15 +5,27 @@
 #[cfg(feature = "sync")]
 mod adaptive;
 #[cfg(feature = "sync")]
+mod go_parity;
+#[cfg(feature = "sync")]
 mod group;
 #[cfg(feature = "sync")]
 mod map;
+#[cfg(all(feature = "sync", feature = "metrics"))]
+mod metered;
 #[cfg(feature = "sync")]
 mod policies;
+#[cfg(feature = "sync")]
+mod properties;
 #[cfg(feature = "rayon")]
 mod rayon;
 #[cfg(feature = "sync")]
+mod regressions;
+#[cfg(all(feature = "sync", feature = "serde"))]
+mod serde;
+#[cfg(feature = "sync")]
 mod shutdown;
+#[cfg(all(feature = "sync", feature = "tracing"))]
+mod spans;
 #[cfg(feature = "stealing")]
 mod stealing;
 mod support;
@@ -31,6 +43,8 @@ mod task_pool_policies;
 mod tasks;
 #[cfg(feature = "sync")]
 mod threads;
+#[cfg(feature = "sync")]
+mod timings;
 #[cfg(feature = "sync")]
 mod turns;
 #[cfg(feature = "sync")]

@@ -5,11 +5,12 @@
 )]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::thread;
 use std::time::Duration;
 
 /// Long enough for anything that happens at all.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A gate that jobs wait at until it is opened.
 #[derive(Clone, Default)]
@@ -64,7 +65,25 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = std::time::Instant::now();
     while !holds() {
         assert!(start.elapsed() < PATIENCE, "never: {what}");
-        std::thread::yield_now();
+        thread::yield_now();
+    }
+}
+
+/// Fails where `f` hangs.
+pub(crate) fn ends<R: Send + 'static>(f: impl FnOnce() -> R + Send + 'static) -> R {
+    let (says, hears) = mpsc::channel();
+    let thread = thread::spawn(move || says.send(f()).unwrap());
+    match hears.recv_timeout(PATIENCE) {
+        Ok(result) => {
+            thread.join().unwrap();
+            result
+        }
+        // It ended without a word: with a panic, which is told better than a hang.
+        Err(mpsc::RecvTimeoutError::Disconnected) => match thread.join() {
+            Err(panic) => std::panic::resume_unwind(panic),
+            Ok(()) => unreachable!("it would have sent"),
+        },
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
     }
 }
 

@@ -177,3 +177,35 @@ fn a_batch_of_spawns_that_finds_no_room_comes_back_in_part() {
     error.rejected.into_iter().for_each(|job| job());
     assert_eq!(ran.value(), 5);
 }
+
+/// Found by `properties`: where the job whose turn it was is taken out, those behind it stayed aside for ever.
+#[test]
+fn an_abort_of_the_next_in_line_lets_the_others_go_in_order() {
+    let (pool, gate) = (Pool::new(2).unwrap(), Gate::default());
+    let (keyed, started) = (pool.keyed(), Counter::default());
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let note = |what: char| {
+        let order = Arc::clone(&order);
+        move || order.lock().unwrap().push(what)
+    };
+    let (waits, starts) = (gate.clone(), started.clone());
+    let first = keyed.submit("a", move || {
+        starts.add();
+        waits.pass();
+    });
+    until("it runs", || started.value() == 1);
+    let second = keyed.submit("a", note('b')).unwrap();
+    keyed.spawn("a", note('c')).unwrap();
+    // The other worker has put both aside when it runs this one.
+    pool.submit(|| ()).unwrap().wait().unwrap();
+    pool.pause();
+    gate.open();
+    first.unwrap().wait().unwrap();
+    until("the first is counted", || pool.metrics().running == 0);
+    assert_eq!(pool.metrics().lanes, [1], "the second is due");
+    keyed.spawn("a", note('d')).unwrap();
+    assert!(second.abort());
+    pool.resume();
+    pool.wait_idle().wait();
+    assert_eq!(*order.lock().unwrap(), ['c', 'd']);
+}

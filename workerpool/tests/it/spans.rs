@@ -1,0 +1,154 @@
+//! Each job runs in a span that tells its pool, lane and name; what goes wrong is an event.
+
+use lockgate_workerpool::thread::{Pool, Queue, Reject};
+use std::sync::{Arc, Mutex};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+/// Writes down what it is told.
+#[derive(Clone, Default)]
+struct Recorder {
+    told: Arc<Mutex<Vec<String>>>,
+    spans: Arc<Mutex<u64>>,
+    panics: bool,
+}
+
+struct Fields(String);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        self.0 += &format!(" {}={value:?}", field.name());
+    }
+}
+
+impl Recorder {
+    fn tell(&self, what: String) {
+        self.told.lock().unwrap().push(what);
+        assert!(!self.panics, "a subscriber that is broken");
+    }
+
+    fn during<R>(&self, run: impl FnOnce() -> R) -> R {
+        tracing::subscriber::with_default(self.clone(), run)
+    }
+
+    fn told(&self) -> Vec<String> {
+        std::mem::take(&mut *self.told.lock().unwrap())
+    }
+}
+
+impl Subscriber for Recorder {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "lockgate_workerpool"
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        let mut spans = self.spans.lock().unwrap();
+        *spans += 1;
+        let id = *spans;
+        drop(spans);
+        let mut fields = Fields(format!("{id}: {}", span.metadata().name()));
+        span.record(&mut fields);
+        self.tell(fields.0);
+        Id::from_u64(id)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut fields = Fields(event.metadata().level().to_string());
+        event.record(&mut fields);
+        self.tell(fields.0);
+    }
+
+    fn enter(&self, id: &Id) {
+        self.tell(format!("{} entered", id.into_u64()));
+    }
+
+    fn exit(&self, id: &Id) {
+        self.tell(format!("{} left", id.into_u64()));
+    }
+
+    fn try_close(&self, id: Id) -> bool {
+        self.tell(format!("{} closed", id.into_u64()));
+        true
+    }
+}
+
+#[test]
+fn a_job_runs_in_the_span_of_whoever_submitted_it() {
+    let recorder = Recorder::default();
+    let pool = Pool::builder().threads(1).name("io").lanes(2).build().unwrap();
+    let job = recorder.during(|| pool.named("backup").lane(1).submit(|| 1).unwrap());
+    assert_eq!(job.wait().unwrap(), 1);
+    recorder.during(|| pool.spawn(|| ()).unwrap());
+    pool.wait_idle().wait();
+    assert_eq!(
+        recorder.told(),
+        [
+            r#"1: job pool="io" lane=1 name="backup""#,
+            "1 entered",
+            "1 left",
+            "1 closed",
+            r#"2: job pool="io" lane=0"#,
+            "2 entered",
+            "2 left",
+            "2 closed",
+        ]
+    );
+}
+
+#[test]
+fn what_goes_wrong_is_told() {
+    let recorder = Recorder::default();
+    let builder = Pool::builder().threads(1).name("io").queue(Queue::Bounded(1));
+    let pool = builder.reject(Reject::Fail).build().unwrap();
+    // A worker's subscriber is its own; here it is whoever runs the job.
+    let inner = pool.clone();
+    let inside = recorder.clone();
+    let outer = pool.submit(move || {
+        inside.during(|| {
+            let quiet = || std::panic::resume_unwind(Box::new("quiet"));
+            let job = inner.submit(quiet).unwrap();
+            drop(job.wait());
+        });
+    });
+    outer.unwrap().wait().unwrap();
+    let told = recorder.told();
+    assert!(told.iter().any(|it| it == r#"ERROR message=a job panicked pool="io""#), "{told:?}");
+    recorder.during(|| {
+        pool.pause();
+        drop(pool.submit(|| ()).unwrap());
+        assert!(pool.submit(|| ()).is_err());
+        assert_eq!(pool.shutdown_now().len(), 1);
+        pool.shutdown().wait().unwrap();
+    });
+    let told = recorder.told();
+    let events: Vec<_> = told.iter().filter(|it| it.contains("message=")).collect();
+    assert_eq!(
+        events,
+        [
+            r#"DEBUG message=job rejected pool="io" reason=the queue is full"#,
+            r#"INFO message=shutdown pool="io" returned=1"#,
+        ]
+    );
+}
+
+#[test]
+fn a_subscriber_that_panics_breaks_nothing() {
+    let recorder = Recorder { panics: true, ..Recorder::default() };
+    let builder = Pool::builder().threads(1).queue(Queue::Bounded(1)).reject(Reject::Fail);
+    let pool = builder.build().unwrap();
+    recorder.during(|| {
+        assert_eq!(pool.named("it").submit(|| 2).unwrap().wait().unwrap(), 2);
+        pool.wait_idle().wait();
+        pool.pause();
+        drop(pool.submit(|| ()).unwrap());
+        assert!(pool.submit(|| ()).is_err());
+        pool.shutdown().wait().unwrap();
+    });
+    assert_eq!(pool.metrics().completed, 2);
+    assert!(!recorder.told().is_empty());
+}
