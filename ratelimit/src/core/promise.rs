@@ -25,7 +25,7 @@ impl Core {
                     continue;
                 }
                 Judged::Taken(Taken::Now { to }) => {
-                    if self.exchange(word, to).is_ok() {
+                    if self.consume(word, to).is_ok() {
                         return Ok(Promise::at_once(curve.place(to), n, Mark::of(word, to), now));
                     }
                     continue;
@@ -50,7 +50,7 @@ impl Core {
                 continue;
             }
             let Some(before) = self.promise(word, to) else { continue };
-            if self.exchange(word, to).is_ok() {
+            if self.consume(word, to).is_ok() {
                 return Ok(Promise { place: curve.place(to), n, at_once: false, before, at });
             }
         }
@@ -94,7 +94,7 @@ impl Core {
                 continue;
             }
             if let Some(before) = self.promise(word, to) {
-                if self.exchange(word, to).is_ok() {
+                if self.consume(word, to).is_ok() {
                     return Ok(Promise { place: curve.place(to), n, at_once: false, before, at });
                 }
             }
@@ -200,7 +200,7 @@ impl Core {
             } else if left < last.reaches() && !self.mark(last, last.shared()) {
                 continue;
             }
-            if self.exchange(word, left).is_ok() {
+            if self.consume(word, left).is_ok() {
                 return ((consumed - left) >> curve.fraction) as u32;
             }
         }
@@ -248,7 +248,7 @@ impl Core {
                 continue;
             }
             let marked = to <= supply.floor || self.promise(word, to).is_some();
-            if marked && self.exchange(word, to).is_ok() {
+            if marked && self.consume(word, to).is_ok() {
                 return Ok(());
             }
         }
