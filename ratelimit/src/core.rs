@@ -12,7 +12,7 @@ use crate::primitives::{Mutex, spin};
 use crate::quota::Quota;
 use crate::state::{Bucket, CLOSED, Change, Curve, INFINITE, Mark, PAUSED, Taken, Tokens, Word};
 use crate::waiters::Waiters;
-use slot::{Road, Slot};
+pub(crate) use slot::{Road, Slot};
 use std::hint::black_box;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
@@ -89,6 +89,18 @@ pub(crate) enum Due {
     Never(AcquireError),
 }
 
+/// For so many turns: as long as a dozen grants take whoever has the word to himself.
+const ASIDE: u32 = 64;
+
+/// Where a request left the open road.
+enum Leaving {
+    /// Before the clock was read.
+    Unread,
+    At(u64),
+    /// Somebody else exchanged the word.
+    Lost(u64),
+}
+
 impl Core {
     pub(crate) fn new(quota: Quota, now: u64) -> Self {
         let Bucket { curve, consumed } = Bucket::new(quota, now);
@@ -114,11 +126,12 @@ impl Core {
     /// need not wait for the word.
     #[inline]
     fn slot(&self, word: Word) -> &Slot {
-        match word.slot() {
-            0 => &self.slots[0],
-            // A box, or the compiler makes a sum of it and no branch.
-            _ => black_box(&self.slots[1]),
+        if word.slot() == 0 {
+            return &self.slots[0];
         }
+        // Keeps a branch a branch, and becomes no instruction.
+        black_box(());
+        &self.slots[1]
     }
 
     #[inline]
@@ -139,51 +152,54 @@ impl Core {
         exchanged.map(drop).map_err(Word)
     }
 
-    /// The same, for what is consumed in the end.
+    /// The same, for what is consumed in the end. Who loses has company, who gets further while this
+    /// one stands aside; a change is over.
     fn consume(&self, word: Word, to: u64) -> Result<(), Word> {
-        self.exchange(word, word.with(to)).inspect_err(|is| Self::stand_aside(word, *is))
-    }
-
-    /// Who loses an exchange to another like him has company, who gets further while this one stands
-    /// aside. A change is over.
-    fn stand_aside(word: Word, is: Word) {
-        if is.same_epoch(word) {
-            spin(64);
-        }
+        self.exchange(word, word.with(to)).inspect_err(|is| {
+            if is.same_epoch(word) {
+                spin(ASIDE);
+            }
+        })
     }
 
     /// P1: takes `n` if they are there.
     ///
-    /// What is here is small enough to become part of the caller, and all that is rare elsewhere.
+    /// It is small enough to become part of the caller; what is rare is elsewhere, in one place.
     #[inline]
     pub(crate) fn try_acquire(&self, n: u32, clock: impl Fn() -> u64) -> Result<(), Denied> {
+        let mut left = Leaving::Unread;
         // ORDERING: Relaxed: a hint; the word tells.
-        if n == 0 || self.unlimited.0.load(Ordering::Relaxed) {
-            return self.try_acquire_slow(n, clock).map(drop);
+        if n > 0 && !self.unlimited.0.load(Ordering::Relaxed) {
+            let now = clock();
+            left = Leaving::At(now);
+            // Only now: what is loaded before the clock is read is old by the time of the exchange.
+            let word = self.word();
+            match self.slot(word).road(word, n, now) {
+                Road::Take(to) if self.exchange(word, to).is_ok() => return Ok(()),
+                Road::Take(_) => left = Leaving::Lost(now),
+                Road::Deny(denied) if self.still(word) => return Err(denied),
+                Road::Deny(_) | Road::Leave => {}
+            }
         }
-        let now = clock();
-        // Only now: what is loaded before the clock is read is old by the time of the exchange.
-        let word = self.word();
-        match self.slot(word).road(word, n, now) {
-            Road::Take(to) => match self.exchange(word, to) {
-                Ok(()) => Ok(()),
-                Err(is) => self.try_again(n, now, word, is),
-            },
-            Road::Deny(denied) if self.still(word) => Err(denied),
-            Road::Deny(_) | Road::Leave => self.try_off_road(n, now),
+        // By a copy: what a call writes to does not live in registers, whatever becomes of it.
+        match self.try_off_road(n, left, clock) {
+            Ok(()) => Ok(()),
+            Err(denied) => Err(denied),
         }
-    }
-
-    #[cold]
-    fn try_again(&self, n: u32, now: u64, word: Word, is: Word) -> Result<(), Denied> {
-        Self::stand_aside(word, is);
-        self.try_off_road(n, now)
     }
 
     /// The same, in every state that a limiter can be in.
     #[cold]
     #[inline(never)]
-    fn try_off_road(&self, n: u32, now: u64) -> Result<(), Denied> {
+    fn try_off_road(&self, n: u32, left: Leaving, clock: impl Fn() -> u64) -> Result<(), Denied> {
+        let now = match left {
+            Leaving::Unread => return self.try_acquire_slow(n, clock).map(drop),
+            Leaving::At(now) => now,
+            Leaving::Lost(now) => {
+                spin(ASIDE);
+                now
+            }
+        };
         self.try_acquire_slow(n, || now).map(drop)
     }
 

@@ -283,12 +283,28 @@ impl Curve {
 
     /// Where the supply is at `now`, on a stretch of any length.
     pub(crate) fn place_at(&self, now: u64) -> Tokens {
-        let elapsed = u128::from(now.saturating_sub(self.start).min(LONGEST));
+        let elapsed = now.saturating_sub(self.start).min(LONGEST);
         let shift = PLACES - u32::from(self.fraction);
-        // A step is no longer than its period, or less than 2^32: everything fits.
-        let (product, period) = (elapsed * u128::from(self.step), u128::from(self.period));
-        let (units, rest) = (product / period, product % period);
-        self.place(self.base) + ((units << shift) + (rest << shift) / period) as Tokens
+        let (units, rest) = match self.glance(now) {
+            // Without a division, as far as the exact line goes.
+            Ok(glance) => {
+                let units = self.exact(glance).floor - self.base;
+                let rest =
+                    elapsed.wrapping_mul(self.step).wrapping_sub(units.wrapping_mul(self.period));
+                (u128::from(units), rest)
+            }
+            Err(Renew) => {
+                // A step is no longer than its period, or less than 2^32: everything fits.
+                let product = u128::from(elapsed) * u128::from(self.step);
+                let period = u128::from(self.period);
+                (product / period, (product % period) as u64)
+            }
+        };
+        let part = match rest {
+            0 => 0,
+            _ => (u128::from(rest) << shift) / u128::from(self.period),
+        };
+        self.place(self.base) + ((units << shift) + part) as Tokens
     }
 
     pub(crate) const fn rate(&self) -> Rate {
@@ -437,7 +453,8 @@ impl Bucket {
         let early = if count == 0 || line.flags & PAUSED != 0 {
             0
         } else {
-            (rest * Tokens::from(period) / tokens(count)) as u64
+            // In two steps, for the number of tokens is small: no division of 128 bits.
+            ((rest * Tokens::from(period)) >> PLACES) as u64 / u64::from(count)
         };
         let mut flags = line.flags;
         if line.rate.is_infinite() {

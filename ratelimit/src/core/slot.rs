@@ -3,12 +3,13 @@
 use crate::error::Denied;
 use crate::primitives::atomic::{Ordering, Piece};
 use crate::state::{Curve, SLOPE_BITS, STRETCH, Tokens, Word, supplied};
+use std::hint::black_box;
 
 /// A [`Curve`], in such pieces as the open road needs: these have a cache line of their own, and the
 /// others are on the next. It is written while no word names it.
 #[derive(Debug)]
 #[repr(align(128))]
-pub(super) struct Slot {
+pub(crate) struct Slot {
     start: Piece,
     /// So long is the open road, from `start`: 0 where anything is out of the ordinary.
     reach: Piece,
@@ -39,7 +40,7 @@ pub(crate) enum Road {
 }
 
 impl Slot {
-    pub(super) fn new(curve: &Curve) -> Self {
+    pub(crate) fn new(curve: &Curve) -> Self {
         let [start, reach, ahead, slope, unit, brim, step, period, shape, low, high] =
             pieces(curve, 0).map(Piece::new);
         Self {
@@ -58,7 +59,7 @@ impl Slot {
     }
 
     /// What all words of that generation name.
-    pub(super) fn write(&self, curve: &Curve, generation: u64) {
+    pub(crate) fn write(&self, curve: &Curve, generation: u64) {
         let to = [
             &self.start,
             &self.reach,
@@ -84,28 +85,28 @@ impl Slot {
     /// It says what [`Curve::take`] says, or nothing. What is read may be of two configurations, as
     /// in `read`, and then so is the answer: hence nothing here may panic, and all of it wraps.
     #[inline]
-    pub(super) fn road(&self, word: Word, n: u32, now: u64) -> Road {
+    pub(crate) fn road(&self, word: Word, n: u32, now: u64) -> Road {
         // ORDERING: Acquire, as in `read`.
         let read = |piece: &Piece| piece.load(Ordering::Acquire);
         let start = read(&self.start);
         let elapsed = now.wrapping_sub(start);
-        // One question for: flags, a clock before the start, and a line that is to be renewed.
-        if elapsed >= read(&self.reach) {
+        // A unit is 2^-32 tokens at least, so this fits.
+        let units = u64::from(n).wrapping_mul(read(&self.unit));
+        let brim = read(&self.brim);
+        // One question for flags, a clock before the start, and a line that is to be renewed.
+        if elapsed >= read(&self.reach) || units > brim {
             return Road::Leave;
         }
         let supplied = supplied(elapsed, read(&self.slope));
         let ahead = read(&self.ahead);
-        // The epochs cancel out. What is there, in units, is this or one less.
-        let room = ahead.wrapping_add(supplied).wrapping_sub(word.0);
-        // A unit is 2^-32 tokens at least, so this fits.
-        let units = u64::from(n).wrapping_mul(read(&self.unit));
-        let brim = read(&self.brim);
-        if room < brim && units < room {
-            return Road::Take(Word(word.0.wrapping_add(units)));
-        }
-        if room < brim || (room as i64) < 0 {
-            // In a bucket that owes, there is less than any `n`.
-            if units == room || units > brim {
+        // The epochs cancel out. What is there, in units, is this or one less; it is negative in a
+        // bucket that owes.
+        let room = ahead.wrapping_add(supplied).wrapping_sub(word.0) as i64;
+        if room < brim as i64 {
+            if room > units as i64 {
+                return Road::Take(Word(word.0.wrapping_add(units)));
+            }
+            if room == units as i64 {
                 return Road::Leave;
             }
             let missing = word.0.wrapping_add(units).wrapping_sub(ahead).wrapping_add(1);
@@ -114,16 +115,22 @@ impl Slot {
         }
         // About full. What has gone over the brim has to be known to the unit.
         let period = read(&self.period);
-        let rest = elapsed.wrapping_mul(read(&self.step)).wrapping_sub(supplied.wrapping_mul(period));
-        let room = room.wrapping_sub(u64::from(rest < period));
-        if room < brim || units > brim {
+        let rest =
+            elapsed.wrapping_mul(read(&self.step)).wrapping_sub(supplied.wrapping_mul(period));
+        let mut over = (room as u64).wrapping_sub(brim).wrapping_sub(1);
+        if rest >= period {
+            // A branch that is foretold, rather than steps that the exchange of the word waits for.
+            black_box(());
+            over = over.wrapping_add(1);
+        }
+        if (over as i64) < 0 {
             return Road::Leave;
         }
-        Road::Take(Word(word.0.wrapping_add(room - brim).wrapping_add(units)))
+        Road::Take(Word(word.0.wrapping_add(over).wrapping_add(units)))
     }
 
     #[inline]
-    pub(super) fn shape(&self) -> u64 {
+    pub(crate) fn shape(&self) -> u64 {
         // ORDERING: Acquire, as all in `read`.
         self.shape.load(Ordering::Acquire)
     }
@@ -131,7 +138,7 @@ impl Slot {
     /// All but the origin. What is read may be of two configurations: whoever acts on it exchanges
     /// the word that named the slot, and whoever does not looks at the word again.
     #[inline]
-    pub(super) fn read(&self, shape: u64) -> Curve {
+    pub(crate) fn read(&self, shape: u64) -> Curve {
         // ORDERING: Acquire pairs with the Release in `write`, of a configuration that comes too
         // early; that of the one that is asked for comes with the word.
         let read = |piece: &Piece| piece.load(Ordering::Acquire);
@@ -148,7 +155,7 @@ impl Slot {
         }
     }
 
-    pub(super) fn read_whole(&self) -> Curve {
+    pub(crate) fn read_whole(&self) -> Curve {
         let shape = self.shape();
         // ORDERING: Acquire, as in `read`.
         let low = self.origin_low.load(Ordering::Acquire);
