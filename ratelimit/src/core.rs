@@ -4,13 +4,16 @@
 
 mod change;
 mod promise;
+mod slot;
 
 use crate::error::{AcquireError, Denied, DeniedReason};
-use crate::primitives::atomic::{AtomicBool, AtomicU64, Ordering, Piece};
+use crate::primitives::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::primitives::{Mutex, spin};
 use crate::quota::Quota;
 use crate::state::{Bucket, CLOSED, Change, Curve, INFINITE, Mark, PAUSED, Taken, Tokens, Word};
 use crate::waiters::Waiters;
+pub(crate) use slot::{Road, Slot};
+use std::hint::black_box;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 #[derive(Debug)]
@@ -61,21 +64,6 @@ struct Control {
     waiters: Waiters<(), ()>,
 }
 
-/// A [`Curve`] in a cache line of its own. It is written while no word names it.
-#[derive(Debug)]
-#[repr(align(64))]
-struct Slot {
-    start: Piece,
-    base: Piece,
-    slope: Piece,
-    step: Piece,
-    period: Piece,
-    /// Burst, fraction and flags.
-    shape: Piece,
-    origin_low: Piece,
-    origin_high: Piece,
-}
-
 /// Tokens that were promised.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Promise {
@@ -101,80 +89,17 @@ pub(crate) enum Due {
     Never(AcquireError),
 }
 
-impl Slot {
-    fn new(curve: &Curve) -> Self {
-        let (low, high) = halves(curve.origin);
-        Self {
-            start: Piece::new(curve.start),
-            base: Piece::new(curve.base),
-            slope: Piece::new(curve.slope),
-            step: Piece::new(curve.step),
-            period: Piece::new(curve.period),
-            shape: Piece::new(shape(curve)),
-            origin_low: Piece::new(low),
-            origin_high: Piece::new(high),
-        }
-    }
+/// For so many turns: as long as a dozen grants take whoever has the word to himself.
+const ASIDE: u32 = 64;
 
-    fn write(&self, curve: &Curve) {
-        let (low, high) = halves(curve.origin);
-        // ORDERING: Release, each: who reads one of them by Acquire, in a slot that was his when he
-        // looked, sees at his next look at the word that it is not any more.
-        self.start.store(curve.start, Ordering::Release);
-        self.base.store(curve.base, Ordering::Release);
-        self.slope.store(curve.slope, Ordering::Release);
-        self.step.store(curve.step, Ordering::Release);
-        self.period.store(curve.period, Ordering::Release);
-        self.shape.store(shape(curve), Ordering::Release);
-        self.origin_low.store(low, Ordering::Release);
-        self.origin_high.store(high, Ordering::Release);
-    }
-
-    #[inline]
-    fn shape(&self) -> u64 {
-        // ORDERING: Acquire, as all in `read`.
-        self.shape.load(Ordering::Acquire)
-    }
-
-    /// All but the origin. What is read may be of two configurations: whoever acts on it exchanges
-    /// the word that named the slot, and whoever does not looks at the word again.
-    #[inline]
-    fn read(&self, shape: u64) -> Curve {
-        // ORDERING: Acquire pairs with the Release in `write`, of a configuration that comes too
-        // early; that of the one that is asked for comes with the word.
-        Curve {
-            start: self.start.load(Ordering::Acquire),
-            base: self.base.load(Ordering::Acquire),
-            slope: self.slope.load(Ordering::Acquire),
-            step: self.step.load(Ordering::Acquire),
-            period: self.period.load(Ordering::Acquire),
-            burst: shape as u32,
-            fraction: (shape >> 32) as u8,
-            flags: (shape >> 40) as u8,
-            origin: 0,
-        }
-    }
-
-    fn read_whole(&self) -> Curve {
-        let shape = self.shape();
-        // ORDERING: Acquire, as in `read`.
-        let low = self.origin_low.load(Ordering::Acquire);
-        let high = self.origin_high.load(Ordering::Acquire);
-        let origin = (u128::from(high) << 64 | u128::from(low)) as Tokens;
-        Curve { origin, ..self.read(shape) }
-    }
+/// Where a request left the open road.
+enum Leaving {
+    /// Before the clock was read.
+    Unread,
+    At(u64),
+    /// Somebody else exchanged the word.
+    Lost(u64),
 }
-
-const fn halves(origin: Tokens) -> (u64, u64) {
-    (origin as u64, (origin >> 64) as u64)
-}
-
-const fn shape(curve: &Curve) -> u64 {
-    curve.burst as u64 | (curve.fraction as u64) << 32 | (curve.flags as u64) << 40
-}
-
-/// The flags within a [`shape`].
-const FLAGS: u64 = 0xff << 40;
 
 impl Core {
     pub(crate) fn new(quota: Quota, now: u64) -> Self {
@@ -202,11 +127,11 @@ impl Core {
     #[inline]
     fn slot(&self, word: Word) -> &Slot {
         if word.slot() == 0 {
-            &self.slots[0]
-        } else {
-            odd();
-            &self.slots[1]
+            return &self.slots[0];
         }
+        // Keeps a branch a branch, and becomes no instruction.
+        black_box(());
+        &self.slots[1]
     }
 
     #[inline]
@@ -219,59 +144,66 @@ impl Core {
     /// P1: only who exchanges the very word by which he judged has taken anything. It names the
     /// configuration too, so no change can come in between.
     #[inline]
-    fn exchange(&self, word: Word, to: u64) -> Result<(), Word> {
-        let to = word.with(to).0;
+    fn exchange(&self, word: Word, to: Word) -> Result<(), Word> {
         // ORDERING: Release: a change, which exchanges the word by Acquire before it writes to the
         // slot next time, comes after the reads of the slot here. Acquire on failure as in `word`.
         let exchanged =
-            self.hot.word.compare_exchange(word.0, to, Ordering::Release, Ordering::Acquire);
-        exchanged.map(drop).map_err(|is| {
-            // Who loses an exchange to another like him has company, who gets further while this
-            // one stands aside. A change is over.
-            if Word(is).same_epoch(word) {
-                spin(64);
+            self.hot.word.compare_exchange(word.0, to.0, Ordering::Release, Ordering::Acquire);
+        exchanged.map(drop).map_err(Word)
+    }
+
+    /// The same, for what is consumed in the end. Who loses has company, who gets further while this
+    /// one stands aside; a change is over.
+    fn consume(&self, word: Word, to: u64) -> Result<(), Word> {
+        self.exchange(word, word.with(to)).inspect_err(|is| {
+            if is.same_epoch(word) {
+                spin(ASIDE);
             }
-            Word(is)
         })
     }
 
     /// P1: takes `n` if they are there.
+    ///
+    /// It is small enough to become part of the caller; what is rare is elsewhere, in one place.
     #[inline]
     pub(crate) fn try_acquire(&self, n: u32, clock: impl Fn() -> u64) -> Result<(), Denied> {
+        let mut left = Leaving::Unread;
         // ORDERING: Relaxed: a hint; the word tells.
-        if n == 0 || self.unlimited.0.load(Ordering::Relaxed) {
-            return self.try_acquire_slow(n, clock).map(drop);
-        }
-        let now = clock();
-        // Only now: what is loaded before the clock is read is old by the time of the exchange.
-        let mut word = self.word();
-        loop {
-            let slot = self.slot(word);
-            let shape = slot.shape();
-            // The burst is the low half.
-            if shape & FLAGS != 0 || n > shape as u32 {
-                break;
-            }
-            let curve = slot.read(shape);
-            let Ok(glance) = curve.glance(now) else { break };
-            match curve.take(word.consumed(), glance, n) {
-                Taken::Now { to } => match self.exchange(word, to) {
-                    Ok(()) => return Ok(()),
-                    Err(is) => word = is,
-                },
-                Taken::Later { to } => {
-                    let again = self.word();
-                    if again.same_epoch(word) {
-                        return Err(Denied::not_yet(&curve, now, to));
-                    }
-                    word = again;
-                }
+        if n > 0 && !self.unlimited.0.load(Ordering::Relaxed) {
+            let now = clock();
+            left = Leaving::At(now);
+            // Only now: what is loaded before the clock is read is old by the time of the exchange.
+            let word = self.word();
+            match self.slot(word).road(word, n, now) {
+                Road::Take(to) if self.exchange(word, to).is_ok() => return Ok(()),
+                Road::Take(_) => left = Leaving::Lost(now),
+                Road::Deny(denied) if self.still(word) => return Err(denied),
+                Road::Deny(_) | Road::Leave => {}
             }
         }
-        self.try_acquire_slow(n, clock).map(drop)
+        // By a copy: what a call writes to does not live in registers, whatever becomes of it.
+        match self.try_off_road(n, left, clock) {
+            Ok(()) => Ok(()),
+            Err(denied) => Err(denied),
+        }
     }
 
-    /// The same, in every state that a limiter can be in, and it says what was taken.
+    /// The same, in every state that a limiter can be in.
+    #[cold]
+    #[inline(never)]
+    fn try_off_road(&self, n: u32, left: Leaving, clock: impl Fn() -> u64) -> Result<(), Denied> {
+        let now = match left {
+            Leaving::Unread => return self.try_acquire_slow(n, clock).map(drop),
+            Leaving::At(now) => now,
+            Leaving::Lost(now) => {
+                spin(ASIDE);
+                now
+            }
+        };
+        self.try_acquire_slow(n, || now).map(drop)
+    }
+
+    /// The same, and it says what was taken.
     #[cold]
     pub(crate) fn try_acquire_slow(
         &self,
@@ -289,7 +221,7 @@ impl Core {
                 Judged::Free if self.still(word) => return Ok(Promise::nothing(now)),
                 Judged::Refused(denied) if self.still(word) => return Err(denied),
                 Judged::Renew => self.change(Change::Renew, now),
-                Judged::Taken(Taken::Now { to }) if self.exchange(word, to).is_ok() => {
+                Judged::Taken(Taken::Now { to }) if self.consume(word, to).is_ok() => {
                     return Ok(Promise::at_once(curve.place(to), n, Mark::of(word, to), now));
                 }
                 Judged::Taken(Taken::Later { to }) if self.still(word) => {
@@ -355,7 +287,7 @@ impl Core {
                 continue;
             }
             if let Taken::Now { to } = curve.take(word.consumed(), glance, whole) {
-                if self.exchange(word, to).is_ok() {
+                if self.consume(word, to).is_ok() {
                     return whole;
                 }
             }
@@ -451,11 +383,6 @@ impl Core {
         self.cold.control.lock().waiters.is_empty()
     }
 }
-
-/// Keeps a branch a branch.
-#[cold]
-#[inline(never)]
-const fn odd() {}
 
 enum Judged {
     /// Granted, and nothing is counted.

@@ -110,7 +110,12 @@ impl Denied {
     #[inline]
     pub(crate) fn not_yet(curve: &Curve, now: u64, to: u64) -> Self {
         let Curve { start, base, step, period, .. } = *curve;
-        let missing = to.saturating_sub(base);
+        Self::later(now, start, to.saturating_sub(base), step, period)
+    }
+
+    /// Supply has to go on by `missing` units since `start`, with `step` of them in a period.
+    #[inline]
+    pub(crate) const fn later(now: u64, start: u64, missing: u64, step: u64, period: u64) -> Self {
         Self { reason: DeniedReason::NotYet, later: Later { now, start, missing, step, period } }
     }
 

@@ -46,9 +46,9 @@ const BURST_BITS: u32 = 51;
 /// Where supply has to be counted from a new origin: it leaves room above for debts.
 const RENEWAL: u64 = 1 << 53;
 /// The longest stretch of a curve, in nanoseconds: a little more than a year.
-const STRETCH: u64 = 1 << 55;
+pub(crate) const STRETCH: u64 = 1 << 55;
 /// Binary places of [`Curve::slope`].
-const SLOPE_BITS: u32 = 60;
+pub(crate) const SLOPE_BITS: u32 = 60;
 /// More would leave too little room for debts of slow limiters.
 const MOST_FRACTION: u32 = 32;
 
@@ -97,6 +97,15 @@ pub(crate) fn supply_time(units: u64, step: u64, period: u64) -> Option<u64> {
     }
 }
 
+/// How many units are supplied in so many nanoseconds, less than [`STRETCH`]; or one less than that.
+#[inline]
+pub(crate) const fn supplied(elapsed: u64, slope: u64) -> u64 {
+    // Rounded down twice, so too low by one unit at most: `slope` lacks less than 2^-60 of a unit in a
+    // nanosecond, and a stretch has 2^55 of them. The upper half of a product is there without a
+    // shift.
+    ((((elapsed << (u64::BITS - SLOPE_BITS)) as u128) * (slope as u128)) >> 64) as u64
+}
+
 /// Makes the compiler branch where it would compute both sides.
 #[cold]
 #[inline(never)]
@@ -125,11 +134,7 @@ impl Curve {
             rarely();
             0
         };
-        // Rounded down twice, so too low by one unit at most: `slope` lacks less than 2^-60 of a
-        // unit in a nanosecond, and a stretch has 2^55 of them. The upper half of a product is
-        // there without a shift.
-        let units = (u128::from(elapsed << (64 - SLOPE_BITS)) * u128::from(self.slope)) >> 64;
-        let low = self.base.wrapping_add(units as u64);
+        let low = self.base.wrapping_add(supplied(elapsed, self.slope));
         if elapsed >= STRETCH || low >= RENEWAL {
             return Err(Renew);
         }
@@ -278,12 +283,28 @@ impl Curve {
 
     /// Where the supply is at `now`, on a stretch of any length.
     pub(crate) fn place_at(&self, now: u64) -> Tokens {
-        let elapsed = u128::from(now.saturating_sub(self.start).min(LONGEST));
+        let elapsed = now.saturating_sub(self.start).min(LONGEST);
         let shift = PLACES - u32::from(self.fraction);
-        // A step is no longer than its period, or less than 2^32: everything fits.
-        let (product, period) = (elapsed * u128::from(self.step), u128::from(self.period));
-        let (units, rest) = (product / period, product % period);
-        self.place(self.base) + ((units << shift) + (rest << shift) / period) as Tokens
+        let (units, rest) = match self.glance(now) {
+            // Without a division, as far as the exact line goes.
+            Ok(glance) => {
+                let units = self.exact(glance).floor - self.base;
+                let rest =
+                    elapsed.wrapping_mul(self.step).wrapping_sub(units.wrapping_mul(self.period));
+                (u128::from(units), rest)
+            }
+            Err(Renew) => {
+                // A step is no longer than its period, or less than 2^32: everything fits.
+                let product = u128::from(elapsed) * u128::from(self.step);
+                let period = u128::from(self.period);
+                (product / period, (product % period) as u64)
+            }
+        };
+        let part = match rest {
+            0 => 0,
+            _ => (u128::from(rest) << shift) / u128::from(self.period),
+        };
+        self.place(self.base) + ((units << shift) + part) as Tokens
     }
 
     pub(crate) const fn rate(&self) -> Rate {
@@ -432,7 +453,8 @@ impl Bucket {
         let early = if count == 0 || line.flags & PAUSED != 0 {
             0
         } else {
-            (rest * Tokens::from(period) / tokens(count)) as u64
+            // In two steps, for the number of tokens is small: no division of 128 bits.
+            ((rest * Tokens::from(period)) >> PLACES) as u64 / u64::from(count)
         };
         let mut flags = line.flags;
         if line.rate.is_infinite() {

@@ -54,7 +54,7 @@ impl Core {
                 // No word names this slot: it is that of the last epoch but one, or of a round of
                 // this loop that failed, which mostly wrote the same.
                 if written != Some(next.curve) {
-                    self.slots[next_word.slot()].write(&next.curve);
+                    self.slots[next_word.slot()].write(&next.curve, generation);
                     written = Some(next.curve);
                 }
                 // ORDERING: Release publishes the slot to `word`. Acquire pairs with the Release in

@@ -1,8 +1,9 @@
 //! What is promised before it is there, and what is given back.
 
-use super::{Core, Judged, Promise};
+use super::{ASIDE, Core, Judged, Promise};
 use crate::error::{AcquireError, DebtError};
 use crate::primitives::atomic::Ordering;
+use crate::primitives::spin;
 use crate::state::{Change, Curve, INFINITE, Mark, Taken, Word, tokens};
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ impl Core {
                     continue;
                 }
                 Judged::Taken(Taken::Now { to }) => {
-                    if self.exchange(word, to).is_ok() {
+                    if self.consume(word, to).is_ok() {
                         return Ok(Promise::at_once(curve.place(to), n, Mark::of(word, to), now));
                     }
                     continue;
@@ -50,7 +51,7 @@ impl Core {
                 continue;
             }
             let Some(before) = self.promise(word, to) else { continue };
-            if self.exchange(word, to).is_ok() {
+            if self.consume(word, to).is_ok() {
                 return Ok(Promise { place: curve.place(to), n, at_once: false, before, at });
             }
         }
@@ -94,7 +95,7 @@ impl Core {
                 continue;
             }
             if let Some(before) = self.promise(word, to) {
-                if self.exchange(word, to).is_ok() {
+                if self.consume(word, to).is_ok() {
                     return Ok(Promise { place: curve.place(to), n, at_once: false, before, at });
                 }
             }
@@ -117,31 +118,20 @@ impl Core {
     }
 
     /// P2.1: raises the mark, before there is the promise. Gives what it may go back to if the
-    /// promise is cancelled as the last; `None`: the word is of an old epoch.
+    /// promise is cancelled as the last; `None`: to be tried again, with another word.
     fn promise(&self, word: Word, to: u64) -> Option<Mark> {
         // ORDERING: Relaxed: that it is not too low is seen to by the exchange of the word, a
         // Release, which `cancel` acquires before it looks here.
-        let mut last = Mark(self.hot.last.load(Ordering::Relaxed));
-        loop {
-            if !last.same_epoch(word) {
-                // A change is under way or over: after its lock, it is over.
-                drop(self.cold.control.lock());
-                return None;
-            }
-            if last.reaches() >= to {
-                return Some(Mark::of(word, to));
-            }
-            // ORDERING: Relaxed, as above.
-            match self.hot.last.compare_exchange(
-                last.0,
-                Mark::of(word, to).0,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return Some(last),
-                Err(is) => last = Mark(is),
-            }
+        let last = Mark(self.hot.last.load(Ordering::Relaxed));
+        if !last.same_epoch(word) {
+            // A change is under way or over: after its lock, it is over.
+            drop(self.cold.control.lock());
+            return None;
         }
+        if last.reaches() >= to {
+            return Some(Mark::of(word, to));
+        }
+        self.mark(last, Mark::of(word, to)).then_some(last)
     }
 
     /// P3: gives back what of a promise nobody was made to wait for, and says how many whole
@@ -200,19 +190,26 @@ impl Core {
             } else if left < last.reaches() && !self.mark(last, last.shared()) {
                 continue;
             }
-            if self.exchange(word, left).is_ok() {
+            if self.consume(word, left).is_ok() {
                 return ((consumed - left) >> curve.fraction) as u32;
             }
         }
     }
 
-    /// P3.2: moves the mark before the word goes back: to where it was, if it is that of the promise
-    /// which is cancelled. Otherwise, if the word goes back behind it, it is nobody's from now on:
-    /// its owner would take it back from over the head of who is promised something in between.
+    /// P2.1 and P3.3: moves the mark before the word. In a cancel, that is to where it was, if it is
+    /// that of the promise which is cancelled. Otherwise, if the word goes back behind it, it is
+    /// nobody's from now on: its owner would take it back from over the head of who is promised
+    /// something in between.
     fn mark(&self, last: Mark, to: Mark) -> bool {
-        // ORDERING: Relaxed: whoever sees the word that has gone back acquires it, and this.
+        // ORDERING: Relaxed: whoever sees the word that has moved acquires it, and this.
         let order = Ordering::Relaxed;
-        last == to || self.hot.last.compare_exchange(last.0, to.0, order, order).is_ok()
+        let moved =
+            last == to || self.hot.last.compare_exchange(last.0, to.0, order, order).is_ok();
+        if !moved {
+            // As whoever loses the word.
+            spin(ASIDE);
+        }
+        moved
     }
 
     /// P4: puts `n` back in, for whoever waits first.
@@ -248,7 +245,7 @@ impl Core {
                 continue;
             }
             let marked = to <= supply.floor || self.promise(word, to).is_some();
-            if marked && self.exchange(word, to).is_ok() {
+            if marked && self.consume(word, to).is_ok() {
                 return Ok(());
             }
         }

@@ -53,6 +53,12 @@ impl<K> Entry<K> {
     }
 }
 
+/// The word of a place; 0 if nobody is there.
+#[inline]
+fn bits<K>(place: &Option<Entry<K>>) -> u64 {
+    place.as_ref().map_or(0, |entry| entry.word.get())
+}
+
 /// Whole cache lines: a place has a multiple of eight bytes, or next to nothing.
 #[derive(Debug)]
 #[repr(align(64))]
@@ -194,10 +200,20 @@ impl<K> Table<K> {
         K: Borrow<Q>,
         Q: Eq + ?Sized,
     {
-        self.groups[group].0.iter().position(|place| match place {
-            Some(entry) => entry.tag() == tag && entry.key.borrow() == key,
-            None => false,
-        })
+        let places = &self.groups[group].0;
+        // All are compared before any is looked at: where a key is, is nothing to be foretold.
+        let mut matches = 0_u32;
+        for (slot, place) in places.iter().enumerate() {
+            matches |= u32::from(bits(place) & (TAKEN | TAG) == TAKEN | tag) << slot;
+        }
+        while matches != 0 {
+            let slot = matches.trailing_zeros() as usize;
+            if places[slot].as_ref().is_some_and(|entry| entry.key.borrow() == key) {
+                return Some(slot);
+            }
+            matches &= matches - 1;
+        }
+        None
     }
 
     #[inline]
@@ -265,7 +281,7 @@ impl<K> Table<K> {
         let depth = match (self.len * 32 > self.places() * 31, self.groups.len() < self.most) {
             (true, _) => 0,
             (false, true) => 1,
-            (false, false) => 2,
+            (false, false) => 3,
         };
         for depth in 0..=depth {
             for (group, mark) in [(first, tag), (second, tag | SECOND)] {
@@ -298,15 +314,16 @@ impl<K> Table<K> {
 
     /// A place in a group that is free, or becomes free by dropping an entry that is full again.
     fn spot(&mut self, group: usize, brim: u64, gone: &mut Gone<K>) -> Option<usize> {
-        let mut full = None;
+        let (mut free, mut full) = (0_u32, 0_u32);
         for (slot, place) in self.groups[group].0.iter().enumerate() {
-            match place {
-                None => return Some(slot),
-                Some(entry) if entry.consumed() <= brim => full = Some(slot),
-                Some(_) => {}
-            }
+            let word = bits(place);
+            free |= u32::from(word == 0) << slot;
+            full |= u32::from(word & CONSUMED <= brim) << slot;
         }
-        let slot = full?;
+        if free != 0 {
+            return Some(free.trailing_zeros() as usize);
+        }
+        let slot = full.checked_ilog2()? as usize;
         self.evict(At { group, slot }, gone);
         Some(slot)
     }
@@ -358,11 +375,20 @@ impl<K> Table<K> {
             if groups == self.most || self.len * 2 < self.places() {
                 return None;
             }
-            let larger = self.most.min(groups + groups / 2 + 1);
-            if !self.resize(larger, &hash_of) {
+            if !self.resize(self.larger(), &hash_of) {
                 return None;
             }
         }
+    }
+
+    /// The next number of groups: the most that there may be, halved as often as leaves it larger.
+    /// So it about doubles, a key is moved once on average, and the last step ends at the most.
+    fn larger(&self) -> usize {
+        let mut larger = self.most;
+        while larger > 1 && larger.div_ceil(2) > self.groups.len() {
+            larger = larger.div_ceil(2);
+        }
+        larger
     }
 
     /// Goes over to another number of groups; `false` if there is no place for all.

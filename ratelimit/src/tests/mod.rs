@@ -23,6 +23,8 @@ mod loom_promise;
 #[cfg(all(lockgate_loom, feature = "async"))]
 mod loom_wait;
 #[cfg(not(lockgate_loom))]
+mod road;
+#[cfg(not(lockgate_loom))]
 mod state;
 #[allow(dead_code, reason = "what only models or only tests need")]
 mod support;
