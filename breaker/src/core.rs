@@ -281,18 +281,21 @@ impl Core {
         now: impl Fn() -> u64,
     ) -> Recorded {
         let word = self.word();
-        if word.generation() != ticket.generation {
-            return Recorded::Stale;
-        }
-        if word.is_closed() && outcome == Outcome::Success {
-            let at = if self.gauge.needs_time { now() } else { 0 };
-            let call = Call { failed: false, slow: self.is_slow(ticket.started, at) };
-            if !self.gauge.record(ticket.generation, call, at) {
-                return Recorded::Counted;
+        let Ticket { generation, started } = ticket;
+        // INVARIANT: a closed circuit has no probes in its word, which is the same for the generation.
+        if word == Word::new(generation, State::Closed) {
+            let over = match outcome {
+                Outcome::Success => self.gauge.succeed(generation, &now),
+                Outcome::Failure => self.gauge.fail(generation, &now),
+                _ => None,
+            };
+            match over {
+                Some(false) => return Recorded::Counted,
+                Some(true) => return self.trip(generation, now()),
+                None => {}
             }
-            return self.trip(ticket.generation, now());
         }
-        self.settle_slow(word, ticket, outcome, &now)
+        self.settle_slow(word, generation, started, outcome, &now)
     }
 
     #[inline]
@@ -303,14 +306,18 @@ impl Core {
         }
     }
 
+    #[inline(never)]
     fn settle_slow(
         &self,
         word: Word,
-        ticket: Ticket,
+        generation: Generation,
+        started: Option<u64>,
         outcome: Outcome,
         now: &dyn Fn() -> u64,
     ) -> Recorded {
-        let Ticket { generation, started } = ticket;
+        if word.generation() != generation {
+            return Recorded::Stale;
+        }
         let state = word.state();
         match (state, outcome) {
             (State::Disabled, _) => return Recorded::Ignored,
