@@ -211,7 +211,7 @@ impl Gauge {
         self.asks(bad) && self.judge(generation, now)
     }
 
-    #[inline]
+    #[inline(always)]
     fn judge(&self, generation: Generation, now: u64) -> bool {
         let opinion = self.opinion(&self.rule, generation, now);
         let too_few = opinion == Opinion::TooFew;
@@ -222,7 +222,7 @@ impl Gauge {
         opinion == Opinion::Open
     }
 
-    #[inline]
+    #[inline(always)]
     fn opinion(&self, rule: &Rule, generation: Generation, now: u64) -> Opinion {
         let decide = |open| if open { Opinion::Open } else { Opinion::Fine };
         match rule {

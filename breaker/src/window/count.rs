@@ -150,7 +150,7 @@ impl CountWindow {
     }
 
     /// The same without the look at whether it makes a difference.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn add(&self, generation: Generation, call: Call) {
         let mut same = true;
         let place = update(&self.next, generation, 0, |place| {
