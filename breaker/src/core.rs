@@ -273,7 +273,8 @@ impl Core {
     }
 
     /// A call has ended. `now` is asked if the gauge needs it, and if the circuit opens.
-    #[inline]
+    // Always: where it is not, the ticket goes through memory.
+    #[inline(always)]
     pub(crate) fn settle(
         &self,
         ticket: Ticket,
@@ -291,7 +292,7 @@ impl Core {
             };
             match over {
                 Some(false) => return Recorded::Counted,
-                Some(true) => return self.trip(generation, now()),
+                Some(true) => return self.trip(generation, &now),
                 None => {}
             }
         }
@@ -347,15 +348,14 @@ impl Core {
         }
         let over = self.gauge.record(generation, Call { failed, slow }, at);
         if over && state == State::Closed {
-            let at = if self.gauge.needs_time { at } else { now() };
-            return self.trip(generation, at);
+            return self.trip(generation, now);
         }
         Recorded::Counted
     }
 
     #[cold]
-    fn trip(&self, generation: Generation, now: u64) -> Recorded {
-        self.opened(generation, Reason::Tripped, now, None)
+    fn trip(&self, generation: Generation, now: &dyn Fn() -> u64) -> Recorded {
+        self.opened(generation, Reason::Tripped, now(), None)
     }
 
     fn opened(

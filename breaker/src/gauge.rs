@@ -128,7 +128,7 @@ impl Gauge {
     }
 
     /// Counts a success, if that is simple, and tells whether the circuit is to open.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn succeed(&self, generation: Generation, now: impl Fn() -> u64) -> Option<bool> {
         match (self.plain, &self.streak, &*self.windows) {
             (Plain::Streak(_), Some(streak), _) => {
@@ -147,7 +147,7 @@ impl Gauge {
     }
 
     /// The same of a failure.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn fail(&self, generation: Generation, now: impl Fn() -> u64) -> Option<bool> {
         match (self.plain, &self.streak, &*self.windows) {
             (Plain::Streak(most), Some(streak), _) => {

@@ -66,7 +66,7 @@ impl<C: Clock> Inner<C> {
     }
 
     /// A call has ended.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn settle(&self, ticket: Ticket, outcome: Outcome) -> Recorded {
         let recorded = self.core.settle(ticket, outcome, || self.now());
         #[cfg(feature = "metrics")]
@@ -74,11 +74,17 @@ impl<C: Clock> Inner<C> {
         recorded
     }
 
+    /// The same, where that is rare or not ours to make fast.
+    #[cold]
+    pub(crate) fn settle_apart(&self, ticket: Ticket, outcome: Outcome) -> Recorded {
+        self.settle(ticket, outcome)
+    }
+
     /// Something was seen of the other side, though no call was made.
     #[cfg(feature = "tower")]
     pub(crate) fn witness(&self, outcome: Outcome) {
         if let Ok(generation) = self.core.admit(|| self.now()) {
-            self.settle(Ticket { generation, started: None }, outcome);
+            self.settle_apart(Ticket { generation, started: None }, outcome);
         }
     }
 
@@ -102,6 +108,6 @@ pub(crate) struct Unwinding<'a, C: Clock> {
 impl<C: Clock> Drop for Unwinding<'_, C> {
     #[cold]
     fn drop(&mut self) {
-        self.inner.settle(self.ticket, Outcome::Failure);
+        self.inner.settle_apart(self.ticket, Outcome::Failure);
     }
 }
