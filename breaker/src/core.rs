@@ -4,7 +4,7 @@
 mod rejection;
 
 use crate::backoff::Backoff;
-use crate::clock::{Timestamp, nanos};
+use crate::clock::{Time, Timestamp, nanos};
 use crate::error::Rejected;
 use crate::events::{Hub, Reason, Transition};
 use crate::gauge::Gauge;
@@ -89,9 +89,23 @@ impl Core {
 
     /// Lets a call through, or not.
     #[inline]
-    pub(crate) fn admit(&self, now: impl Fn() -> u64) -> Result<Generation, Rejected> {
+    pub(crate) fn admit(&self, time: impl Time) -> Result<Generation, Rejected> {
         let word = self.word();
-        if word.is_free() { Ok(word.generation()) } else { self.admit_slow(word, &now) }
+        if word.is_free() { Ok(word.generation()) } else { self.admit_or_reject(word, &time) }
+    }
+
+    /// Apart from the rest: whoever is rejected a million times a second should not pay for what is rare.
+    #[inline(never)]
+    fn admit_or_reject(&self, word: Word, time: &impl Time) -> Result<Generation, Rejected> {
+        if word.is_open() {
+            // ORDERING: Relaxed, as in `admit_slow`.
+            let until = self.until.load(Ordering::Relaxed);
+            let retry_after = if until == NEVER { None } else { time.left(until) };
+            if retry_after.is_some() {
+                return Err(Rejected { state: word.state(), retry_after });
+            }
+        }
+        self.admit_slow(word, &|| time.now())
     }
 
     #[cold]

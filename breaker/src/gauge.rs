@@ -153,9 +153,7 @@ impl Gauge {
             (Plain::Streak(most), Some(streak), _) => {
                 Some(streak.fail(generation).is_some_and(|failures| failures >= most))
             }
-            (Plain::Window, _, [Calls::Count(window)]) => {
-                Some(self.ring_fails(window, generation))
-            }
+            (Plain::Window, _, [Calls::Count(window)]) => Some(self.ring_fails(window, generation)),
             (Plain::Window, _, [Calls::Time(window)]) => {
                 Some(self.buckets(window, generation, now(), true))
             }

@@ -1,6 +1,6 @@
 //! What the clones of a breaker share: the circuit, its clock, and what they tell of each call.
 
-use crate::clock::Clock;
+use crate::clock::{By, Clock};
 use crate::core::{Core, Ticket};
 use crate::error::Rejected;
 #[cfg(feature = "metrics")]
@@ -39,7 +39,7 @@ impl<C: Clock> Inner<C> {
     /// For calls that cannot be dropped but by a panic.
     #[inline]
     pub(crate) fn admit_timed(&self) -> Result<Ticket, Rejected> {
-        let admitted = self.core.admit(|| self.now());
+        let admitted = self.core.admit(By(&self.clock));
         let generation = admitted.map_err(|rejected| self.rejected(rejected))?;
         let started = self.core.gauge.slower_than.map(|_| self.now());
         Ok(Ticket { generation, started })
