@@ -416,9 +416,9 @@ impl Core {
     }
 
     /// The result of a call will never be told: what held the ticket is being dropped.
-    pub(crate) fn dropped(&self, ticket: Ticket, now: impl Fn() -> u64) -> Recorded {
+    pub(crate) fn dropped(&self, ticket: Ticket, unwinds: bool, now: impl Fn() -> u64) -> Recorded {
         let failed = match self.config.drop_policy {
-            _ if std::thread::panicking() => true,
+            _ if unwinds => true,
             DropPolicy::Ignore => false,
             DropPolicy::Failure => true,
             DropPolicy::Timed => ticket

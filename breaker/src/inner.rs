@@ -90,7 +90,8 @@ impl<C: Clock> Inner<C> {
 
     /// The result of a call will never be told: what held the ticket is being dropped.
     pub(crate) fn dropped(&self, ticket: Ticket) -> Recorded {
-        let recorded = self.core.dropped(ticket, || self.now());
+        let unwinds = std::thread::panicking();
+        let recorded = self.core.dropped(ticket, unwinds, || self.now());
         // What is counted of it is never a success.
         #[cfg(feature = "metrics")]
         self.meters.ended(Outcome::Failure, recorded);
