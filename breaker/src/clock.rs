@@ -47,8 +47,10 @@ impl Add<Duration> for Timestamp {
 }
 
 /// In nanoseconds; what does not fit is the longest that does.
+#[inline]
 pub(crate) fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    let seconds = duration.as_secs().saturating_mul(1_000_000_000);
+    seconds.saturating_add(duration.subsec_nanos().into())
 }
 
 /// A source of time.
@@ -59,11 +61,62 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
 pub trait Clock: Send + Sync {
     /// The time by this clock.
     fn now(&self) -> Timestamp;
+
+    /// How long it is until `then`; `None` if that is over. What a rejected call is told, so a clock that can
+    /// tell it faster than by a subtraction of [`now`](Self::now) may do so.
+    #[inline]
+    fn left(&self, then: Timestamp) -> Option<Duration> {
+        left(self.now().0, then.0)
+    }
 }
 
 impl<C: Clock + ?Sized> Clock for Arc<C> {
     #[inline]
     fn now(&self) -> Timestamp {
         (**self).now()
+    }
+
+    #[inline]
+    fn left(&self, then: Timestamp) -> Option<Duration> {
+        (**self).left(then)
+    }
+}
+
+#[inline]
+fn left(now: u64, then: u64) -> Option<Duration> {
+    (now < then).then(|| Duration::from_nanos(then - now))
+}
+
+/// What the circuit asks of a clock, in nanoseconds.
+pub(crate) trait Time {
+    fn now(&self) -> u64;
+
+    fn left(&self, until: u64) -> Option<Duration>;
+}
+
+/// By a clock of which only the time is known.
+impl<F: Fn() -> u64> Time for F {
+    #[inline]
+    fn now(&self) -> u64 {
+        self()
+    }
+
+    #[inline]
+    fn left(&self, until: u64) -> Option<Duration> {
+        left(self(), until)
+    }
+}
+
+pub(crate) struct By<'a, C>(pub(crate) &'a C);
+
+impl<C: Clock> Time for By<'_, C> {
+    #[inline]
+    fn now(&self) -> u64 {
+        self.0.now().0
+    }
+
+    #[inline]
+    fn left(&self, until: u64) -> Option<Duration> {
+        self.0.left(Timestamp(until))
     }
 }

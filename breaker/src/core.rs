@@ -4,7 +4,7 @@
 mod rejection;
 
 use crate::backoff::Backoff;
-use crate::clock::{Timestamp, nanos};
+use crate::clock::{Time, Timestamp, nanos};
 use crate::error::Rejected;
 use crate::events::{Hub, Reason, Transition};
 use crate::gauge::Gauge;
@@ -89,9 +89,23 @@ impl Core {
 
     /// Lets a call through, or not.
     #[inline]
-    pub(crate) fn admit(&self, now: impl Fn() -> u64) -> Result<Generation, Rejected> {
+    pub(crate) fn admit(&self, time: impl Time) -> Result<Generation, Rejected> {
         let word = self.word();
-        if word.is_free() { Ok(word.generation()) } else { self.admit_slow(word, &now) }
+        if word.is_free() { Ok(word.generation()) } else { self.admit_or_reject(word, &time) }
+    }
+
+    /// Apart from the rest: whoever is rejected a million times a second should not pay for what is rare.
+    #[inline(never)]
+    fn admit_or_reject(&self, word: Word, time: &impl Time) -> Result<Generation, Rejected> {
+        if word.is_open() {
+            // ORDERING: Relaxed, as in `admit_slow`.
+            let until = self.until.load(Ordering::Relaxed);
+            let retry_after = if until == NEVER { None } else { time.left(until) };
+            if retry_after.is_some() {
+                return Err(Rejected { state: word.state(), retry_after });
+            }
+        }
+        self.admit_slow(word, &|| time.now())
     }
 
     #[cold]
@@ -273,7 +287,8 @@ impl Core {
     }
 
     /// A call has ended. `now` is asked if the gauge needs it, and if the circuit opens.
-    #[inline]
+    // Always: where it is not, the ticket goes through memory.
+    #[inline(always)]
     pub(crate) fn settle(
         &self,
         ticket: Ticket,
@@ -281,18 +296,21 @@ impl Core {
         now: impl Fn() -> u64,
     ) -> Recorded {
         let word = self.word();
-        if word.generation() != ticket.generation {
-            return Recorded::Stale;
-        }
-        if word.is_closed() && outcome == Outcome::Success {
-            let at = if self.gauge.needs_time { now() } else { 0 };
-            let call = Call { failed: false, slow: self.is_slow(ticket.started, at) };
-            if !self.gauge.record(ticket.generation, call, at) {
-                return Recorded::Counted;
+        let Ticket { generation, started } = ticket;
+        // INVARIANT: a closed circuit has no probes in its word, which is the same for the generation.
+        if word == Word::new(generation, State::Closed) {
+            let over = match outcome {
+                Outcome::Success => self.gauge.succeed(generation, &now),
+                Outcome::Failure => self.gauge.fail(generation, &now),
+                _ => None,
+            };
+            match over {
+                Some(false) => return Recorded::Counted,
+                Some(true) => return self.trip(generation, &now),
+                None => {}
             }
-            return self.trip(ticket.generation, now());
         }
-        self.settle_slow(word, ticket, outcome, &now)
+        self.settle_slow(word, generation, started, outcome, &now)
     }
 
     #[inline]
@@ -303,14 +321,18 @@ impl Core {
         }
     }
 
+    #[inline(never)]
     fn settle_slow(
         &self,
         word: Word,
-        ticket: Ticket,
+        generation: Generation,
+        started: Option<u64>,
         outcome: Outcome,
         now: &dyn Fn() -> u64,
     ) -> Recorded {
-        let Ticket { generation, started } = ticket;
+        if word.generation() != generation {
+            return Recorded::Stale;
+        }
         let state = word.state();
         match (state, outcome) {
             (State::Disabled, _) => return Recorded::Ignored,
@@ -340,15 +362,14 @@ impl Core {
         }
         let over = self.gauge.record(generation, Call { failed, slow }, at);
         if over && state == State::Closed {
-            let at = if self.gauge.needs_time { at } else { now() };
-            return self.trip(generation, at);
+            return self.trip(generation, now);
         }
         Recorded::Counted
     }
 
     #[cold]
-    fn trip(&self, generation: Generation, now: u64) -> Recorded {
-        self.opened(generation, Reason::Tripped, now, None)
+    fn trip(&self, generation: Generation, now: &dyn Fn() -> u64) -> Recorded {
+        self.opened(generation, Reason::Tripped, now(), None)
     }
 
     fn opened(
@@ -395,9 +416,9 @@ impl Core {
     }
 
     /// The result of a call will never be told: what held the ticket is being dropped.
-    pub(crate) fn dropped(&self, ticket: Ticket, now: impl Fn() -> u64) -> Recorded {
+    pub(crate) fn dropped(&self, ticket: Ticket, unwinds: bool, now: impl Fn() -> u64) -> Recorded {
         let failed = match self.config.drop_policy {
-            _ if std::thread::panicking() => true,
+            _ if unwinds => true,
             DropPolicy::Ignore => false,
             DropPolicy::Failure => true,
             DropPolicy::Timed => ticket

@@ -70,8 +70,19 @@ impl Calls {
     }
 }
 
+/// What an ordinary call has to do with, where that is one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Plain {
+    /// The streak, and so many failures open.
+    Streak(u32),
+    /// One window.
+    Window,
+    No,
+}
+
 pub(crate) struct Gauge {
     rule: Rule,
+    plain: Plain,
     streak: Option<Streak>,
     windows: Box<[Calls]>,
     /// Apart: most have none.
@@ -105,14 +116,78 @@ impl Gauge {
         let needs_time = slow
             || throttle.is_some()
             || spans.iter().any(|span| matches!(span, Span::Time { .. }));
+        let plain = match (&rule, windows.len()) {
+            _ if slow || throttle.is_some() => Plain::No,
+            (&Rule::Streak(failures), 0) => Plain::Streak(failures),
+            (_, 1) if !streak => Plain::Window,
+            _ => Plain::No,
+        };
         let streak = streak.then(Streak::new);
         let too_few = AtomicBool::new(false);
-        Self { rule, streak, windows, throttle, slower_than, needs_time, too_few }
+        Self { rule, plain, streak, windows, throttle, slower_than, needs_time, too_few }
+    }
+
+    /// Counts a success, if that is simple, and tells whether the circuit is to open.
+    #[inline(always)]
+    pub(crate) fn succeed(&self, generation: Generation, now: impl Fn() -> u64) -> Option<bool> {
+        match (self.plain, &self.streak, &*self.windows) {
+            (Plain::Streak(_), Some(streak), _) => {
+                streak.succeed(generation);
+                Some(false)
+            }
+            (Plain::Window, _, [Calls::Count(window)]) => {
+                let same = window.is_all_well(generation);
+                Some(!same && self.ring_succeeds(window, generation))
+            }
+            (Plain::Window, _, [Calls::Time(window)]) => {
+                Some(self.buckets(window, generation, now(), false))
+            }
+            _ => None,
+        }
+    }
+
+    /// The same of a failure.
+    #[inline(never)]
+    pub(crate) fn fail(&self, generation: Generation, now: impl Fn() -> u64) -> Option<bool> {
+        match (self.plain, &self.streak, &*self.windows) {
+            (Plain::Streak(most), Some(streak), _) => {
+                Some(streak.fail(generation).is_some_and(|failures| failures >= most))
+            }
+            (Plain::Window, _, [Calls::Count(window)]) => Some(self.ring_fails(window, generation)),
+            (Plain::Window, _, [Calls::Time(window)]) => {
+                Some(self.buckets(window, generation, now(), true))
+            }
+            _ => None,
+        }
+    }
+
+    #[inline(never)]
+    fn ring_succeeds(&self, window: &CountWindow, generation: Generation) -> bool {
+        window.add(generation, Call { failed: false, slow: false });
+        self.asks(false) && self.judge(generation, 0)
+    }
+
+    #[inline(never)]
+    fn ring_fails(&self, window: &CountWindow, generation: Generation) -> bool {
+        window.add(generation, Call { failed: true, slow: false });
+        self.judge(generation, 0)
+    }
+
+    #[inline(never)]
+    fn buckets(&self, window: &TimeWindow, generation: Generation, now: u64, failed: bool) -> bool {
+        window.record(generation, Call { failed, slow: false }, now);
+        self.asks(failed) && self.judge(generation, now)
+    }
+
+    /// Whether the rule is asked after a call.
+    #[inline]
+    fn asks(&self, bad: bool) -> bool {
+        // ORDERING: Relaxed: whoever overlooks it leaves it to the next call.
+        bad || self.too_few.load(Ordering::Relaxed)
     }
 
     /// Counts a call, and tells whether the circuit is to open. `now` is looked at only where
     /// [`needs_time`](Self::needs_time).
-    #[inline]
     pub(crate) fn record(&self, generation: Generation, call: Call, now: u64) -> bool {
         let bad = call.failed || call.slow;
         if let Some(streak) = &self.streak {
@@ -131,24 +206,22 @@ impl Gauge {
         if let (Some(throttle), false) = (&self.throttle, call.failed) {
             throttle.accepted(generation, now);
         }
-        // ORDERING: Relaxed: whoever overlooks it leaves it to the next call.
-        let asked = bad || (!self.windows.is_empty() && self.too_few.load(Ordering::Relaxed));
-        asked && self.judge(generation, now)
+        self.asks(bad) && self.judge(generation, now)
     }
 
-    #[cold]
+    #[inline(always)]
     fn judge(&self, generation: Generation, now: u64) -> bool {
         let opinion = self.opinion(&self.rule, generation, now);
         let too_few = opinion == Opinion::TooFew;
-        // ORDERING: Relaxed, see `record`.
+        // ORDERING: Relaxed, see `asks`.
         if self.too_few.load(Ordering::Relaxed) != too_few {
             self.too_few.store(too_few, Ordering::Relaxed);
         }
         opinion == Opinion::Open
     }
 
+    #[inline(always)]
     fn opinion(&self, rule: &Rule, generation: Generation, now: u64) -> Opinion {
-        let each = |rule: &Rule| self.opinion(rule, generation, now);
         let decide = |open| if open { Opinion::Open } else { Opinion::Fine };
         match rule {
             Rule::Streak(failures) => decide(self.streak(generation) >= *failures),
@@ -175,9 +248,20 @@ impl Gauge {
                 decide(open)
             }
             Rule::Throttle => Opinion::Fine,
-            Rule::Any(rules) => rules.iter().map(each).max().unwrap_or(Opinion::Fine),
-            Rule::All(rules) => rules.iter().map(each).min().unwrap_or(Opinion::Fine),
+            Rule::Any(_) | Rule::All(_) => self.joint(rule, generation, now),
         }
+    }
+
+    /// Kept apart, so that what most policies are needs no recursion.
+    #[inline(never)]
+    fn joint(&self, rule: &Rule, generation: Generation, now: u64) -> Opinion {
+        let each = |rule: &Rule| self.opinion(rule, generation, now);
+        let opinion = match rule {
+            Rule::Any(rules) => rules.iter().map(each).max(),
+            Rule::All(rules) => rules.iter().map(each).min(),
+            _ => None,
+        };
+        opinion.unwrap_or(Opinion::Fine)
     }
 
     pub(crate) fn streak(&self, generation: Generation) -> u32 {

@@ -1,6 +1,6 @@
 //! What the clones of a breaker share: the circuit, its clock, and what they tell of each call.
 
-use crate::clock::Clock;
+use crate::clock::{By, Clock};
 use crate::core::{Core, Ticket};
 use crate::error::Rejected;
 #[cfg(feature = "metrics")]
@@ -39,7 +39,7 @@ impl<C: Clock> Inner<C> {
     /// For calls that cannot be dropped but by a panic.
     #[inline]
     pub(crate) fn admit_timed(&self) -> Result<Ticket, Rejected> {
-        let admitted = self.core.admit(|| self.now());
+        let admitted = self.core.admit(By(&self.clock));
         let generation = admitted.map_err(|rejected| self.rejected(rejected))?;
         let started = self.core.gauge.slower_than.map(|_| self.now());
         Ok(Ticket { generation, started })
@@ -66,7 +66,7 @@ impl<C: Clock> Inner<C> {
     }
 
     /// A call has ended.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn settle(&self, ticket: Ticket, outcome: Outcome) -> Recorded {
         let recorded = self.core.settle(ticket, outcome, || self.now());
         #[cfg(feature = "metrics")]
@@ -74,17 +74,24 @@ impl<C: Clock> Inner<C> {
         recorded
     }
 
+    /// The same, where that is rare or not ours to make fast.
+    #[cold]
+    pub(crate) fn settle_apart(&self, ticket: Ticket, outcome: Outcome) -> Recorded {
+        self.settle(ticket, outcome)
+    }
+
     /// Something was seen of the other side, though no call was made.
     #[cfg(feature = "tower")]
     pub(crate) fn witness(&self, outcome: Outcome) {
         if let Ok(generation) = self.core.admit(|| self.now()) {
-            self.settle(Ticket { generation, started: None }, outcome);
+            self.settle_apart(Ticket { generation, started: None }, outcome);
         }
     }
 
     /// The result of a call will never be told: what held the ticket is being dropped.
     pub(crate) fn dropped(&self, ticket: Ticket) -> Recorded {
-        let recorded = self.core.dropped(ticket, || self.now());
+        let unwinds = std::thread::panicking();
+        let recorded = self.core.dropped(ticket, unwinds, || self.now());
         // What is counted of it is never a success.
         #[cfg(feature = "metrics")]
         self.meters.ended(Outcome::Failure, recorded);
@@ -102,6 +109,6 @@ pub(crate) struct Unwinding<'a, C: Clock> {
 impl<C: Clock> Drop for Unwinding<'_, C> {
     #[cold]
     fn drop(&mut self) {
-        self.inner.settle(self.ticket, Outcome::Failure);
+        self.inner.settle_apart(self.ticket, Outcome::Failure);
     }
 }

@@ -18,7 +18,6 @@
 //! | make a call | [`breaker.call(work)`](Breaker::call) | `breaker.run(work()).await` |
 //! | with your own idea of failure | [`breaker.call_with(&classifier, work)`](Breaker::call_with) | `breaker.run(work()).classified_by(classifier).await` |
 //! | make it yourself | [`breaker.try_acquire()?`](Breaker::try_acquire), and [tell](Permit::record) how it went | the same, or [`try_acquire_owned`](Breaker::try_acquire_owned) |
-//!
 //! | be told of transitions | [`on_transition`](Breaker::on_transition), or [`subscribe`](Breaker::subscribe) and `.next().wait()` | the same, and `.next().await` |
 //!
 //! No call waits: it goes through at once, or is rejected at once.

@@ -157,6 +157,13 @@ impl Word {
         (self.0 >> STATE) & 7 == State::Closed as u64
     }
 
+    /// Whether it lets nothing through before its time, whoever opened it.
+    #[inline]
+    pub(crate) const fn is_open(self) -> bool {
+        let state = (self.0 >> STATE) & 7;
+        state == State::Open as u64 || state == State::ForcedOpen as u64
+    }
+
     pub(crate) const fn admitted(self) -> u16 {
         (self.0 & COUNT) as u16
     }

@@ -18,7 +18,14 @@ mod ours;
 mod rivals;
 #[path = "breaker/subject.rs"]
 mod subject;
+#[path = "breaker/tower.rs"]
+mod tower;
 
 fn main() {
-    harness::main(|| [calls::scenarios(), memory::scenarios()].into_iter().flatten().collect());
+    harness::main(|| {
+        [calls::scenarios(), tower::scenarios(), memory::scenarios()]
+            .into_iter()
+            .flatten()
+            .collect()
+    });
 }

@@ -2,7 +2,7 @@
 
 use super::{Clock, Timestamp, nanos};
 use std::sync::LazyLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// All clocks that follow real time begin together, so that their moments can be compared.
 static ORIGIN: LazyLock<Instant> = LazyLock::new(now);
@@ -37,5 +37,14 @@ impl Clock for Monotonic {
     #[inline]
     fn now(&self) -> Timestamp {
         Timestamp(nanos(now().saturating_duration_since(self.origin)))
+    }
+
+    /// In the seconds and nanoseconds that [`Instant`] gives: after the clock was read, there is nothing to
+    /// multiply and to divide any more, for which the next reading would have to wait.
+    #[inline]
+    fn left(&self, then: Timestamp) -> Option<Duration> {
+        let now = now().saturating_duration_since(self.origin);
+        let then = Duration::from_nanos(then.as_nanos());
+        then.checked_sub(now).filter(|left| !left.is_zero())
     }
 }

@@ -134,3 +134,21 @@ fn late_probe_meets_the_lease() {
         assert_eq!((core.word().state(), core.word().admitted()), (State::HalfOpen, 2));
     });
 }
+
+/// A probe's holder panics while somebody else asks for its place: it has failed, and its place goes to nobody.
+// LOOM: that the thread panics is said, not done: who is panicking is counted by the operating system's thread,
+// and all threads of a model are one.
+#[test]
+fn unwinding_probe_meets_an_admission() {
+    explore(Explore::All, || {
+        let core = open(1, 1);
+        let probe = admit(&core, OPEN).unwrap();
+        let unwinds = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || core.dropped(probe, true, || OPEN))
+        };
+        assert!(admit(&core, OPEN).is_err(), "its place is not free");
+        assert_eq!(unwinds.join().unwrap(), Recorded::Opened);
+        assert_eq!(core.word().state(), State::Open);
+    });
+}

@@ -140,3 +140,43 @@ fn judge_meets_calls_in_a_bucket() {
         calls.join().unwrap();
     });
 }
+
+/// A ring of nothing but successes: a success that would be left out meets a failure, which is seen, and is
+/// gone after as many successes as the ring is long.
+#[test]
+fn success_that_changes_nothing_meets_a_failure() {
+    explore(Explore::All, || {
+        let window = Arc::new(CountWindow::new(2, false));
+        window.record(Generation(0), WELL);
+        window.record(Generation(0), WELL);
+        let other = {
+            let window = Arc::clone(&window);
+            thread::spawn(move || window.record(Generation(0), FAILED))
+        };
+        window.record(Generation(0), WELL);
+        other.join().unwrap();
+        assert_eq!(window.counts(Generation(0)), counts(2, 1));
+        window.record(Generation(0), WELL);
+        window.record(Generation(0), WELL);
+        assert_eq!(window.counts(Generation(0)), counts(2, 0));
+    });
+}
+
+/// A ring that was full before a transition is not full after it, whoever writes to it meanwhile.
+#[test]
+fn full_ring_of_before_meets_a_success() {
+    explore(Explore::All, || {
+        let window = Arc::new(CountWindow::new(2, false));
+        window.record(Generation(0), WELL);
+        window.record(Generation(0), WELL);
+        let older = {
+            let window = Arc::clone(&window);
+            thread::spawn(move || window.record(Generation(0), FAILED))
+        };
+        window.record(Generation(1), WELL);
+        assert_eq!(window.counts(Generation(1)), counts(1, 0));
+        window.record(Generation(1), FAILED);
+        older.join().unwrap();
+        assert_eq!(window.counts(Generation(1)), counts(2, 1));
+    });
+}

@@ -31,7 +31,7 @@ impl Streak {
         // ORDERING: Relaxed, here and below: the count is all there is to it, and who trips on it
         // goes through the control word.
         let now = self.0.load(Ordering::Relaxed);
-        if now as u32 != 0 && of(now) == generation {
+        if now as u32 != 0 {
             self.reset(generation, now);
         }
     }

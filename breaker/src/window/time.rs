@@ -10,6 +10,9 @@ use crate::state::{Generation, LAG};
 pub(crate) struct TimeWindow {
     /// 2⁶⁴ ÷ the nanoseconds of a bucket.
     per_nano: u64,
+    /// 2⁶⁴ ÷ the number of buckets, rounded up: by it, a remainder is two multiplications (Lemire, Kaser,
+    /// Kurz 2019).
+    per_bucket: u64,
     buckets: Box<[Bucket]>,
 }
 
@@ -76,8 +79,24 @@ impl Tag {
     }
 }
 
+#[inline]
 fn add(atomic: &AtomicU64, tag: Tag, window: i64) {
     // ORDERING: Relaxed: these are counts, and who trips on them goes through the control word.
+    let now = atomic.load(Ordering::Relaxed);
+    // Nearly always the bucket is this call's, with room for more, and nobody comes between.
+    if now >= tag.word(0) && now < tag.word(COUNT) {
+        // ORDERING: as in `add_slow`.
+        let added = atomic.compare_exchange(now, now + 1, Ordering::Release, Ordering::Relaxed);
+        if added.is_ok() {
+            return;
+        }
+    }
+    add_slow(atomic, tag, window);
+}
+
+#[cold]
+fn add_slow(atomic: &AtomicU64, tag: Tag, window: i64) {
+    // ORDERING: Relaxed, as in `add`.
     let mut now = atomic.load(Ordering::Relaxed);
     loop {
         let count = match tag.find(now, window) {
@@ -108,7 +127,11 @@ impl TimeWindow {
             failures: AtomicU64::new(0),
             slow: AtomicU64::new(0),
         };
-        Self { per_nano: u64::MAX / width, buckets: (0..buckets).map(bucket).collect() }
+        Self {
+            per_nano: u64::MAX / width,
+            per_bucket: (u64::MAX / u64::from(buckets)).wrapping_add(1),
+            buckets: (0..buckets).map(bucket).collect(),
+        }
     }
 
     #[inline]
@@ -117,8 +140,10 @@ impl TimeWindow {
         // the same for everybody.
         let tick = ((u128::from(now) * u128::from(self.per_nano)) >> 64) as u64;
         let tag = Tag { generation: generation.0 & GENERATION_LOW, tick: tick & TICK };
-        // In 32 bits, which divide faster. When the ticks come round, the ring skips a few buckets.
-        (tag, (tag.tick as u32 % self.buckets.len() as u32) as usize)
+        // The remainder. When the ticks come round, the ring skips a few buckets.
+        let part = self.per_bucket.wrapping_mul(tag.tick);
+        let index = (u128::from(part) * self.buckets.len() as u128) >> 64;
+        (tag, index as usize)
     }
 
     /// A call that has begun, of whose end nothing is known.
