@@ -458,8 +458,8 @@ impl Drop for Node {
             Parents::None => {}
             // Most parents have other owners.
             Parents::One(link) => {
-                if let Some(last) = Arc::into_inner(link.parent) {
-                    last.drop_above();
+                if let Some(mut last) = Arc::into_inner(link.parent) {
+                    mem::replace(&mut last.parents, Parents::None).drop_all();
                 }
             }
             parents => parents.drop_all(),
@@ -467,17 +467,8 @@ impl Drop for Node {
     }
 }
 
-impl Node {
-    #[cold]
-    #[inline(never)]
-    fn drop_above(mut self) {
-        mem::replace(&mut self.parents, Parents::None).drop_all();
-    }
-}
-
 impl Parents {
     #[cold]
-    #[inline(never)]
     fn drop_all(mut self) {
         let mut more = Vec::new();
         loop {
