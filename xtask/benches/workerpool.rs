@@ -24,6 +24,8 @@ mod shutdown;
 mod subject;
 #[path = "workerpool/talk.rs"]
 mod talk;
+#[path = "errgroup/tally.rs"]
+mod tally;
 #[path = "workerpool/tasks.rs"]
 mod tasks;
 #[path = "workerpool/tree.rs"]

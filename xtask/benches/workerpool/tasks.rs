@@ -1,7 +1,7 @@
 //! Tasks of tokio's that do nothing but be counted, ten at a time. One operation is one of them.
 
 use crate::harness::{Role, Sample, Scenario, Subject, Unit, entries};
-use crate::work::Tally;
+use crate::tally;
 use lockgate_workerpool::task::Pool;
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
@@ -37,14 +37,14 @@ pub fn scenarios() -> Vec<Scenario> {
 /// Runs tasks, so many at a time.
 trait Limited: Subject {
     /// The sum of the results, where anybody looks at them.
-    fn run(tally: Tally, yields: bool) -> impl Future<Output = Option<u64>> + Send + 'static;
+    fn run(yields: bool) -> impl Future<Output = Option<u64>> + Send + 'static;
 }
 
-async fn job(number: u64, tally: Tally, yields: bool) -> u64 {
+async fn job(number: u64, yields: bool) -> u64 {
     if yields {
         yield_now().await;
     }
-    tally.count();
+    tally::count();
     number
 }
 
@@ -57,11 +57,11 @@ impl Subject for Submitted {
 }
 
 impl Limited for Submitted {
-    async fn run(tally: Tally, yields: bool) -> Option<u64> {
+    async fn run(yields: bool) -> Option<u64> {
         let pool = Pool::new(LIMIT).expect("a runtime");
         let mut jobs = Vec::new();
         for number in 0..TASKS {
-            jobs.push(pool.submit(job(number, tally.clone(), yields)).await.expect("it is open"));
+            jobs.push(pool.submit(job(number, yields)).await.expect("it is open"));
         }
         let mut sum = 0;
         for job in jobs {
@@ -79,10 +79,10 @@ impl Subject for Spawned {
 }
 
 impl Limited for Spawned {
-    async fn run(tally: Tally, yields: bool) -> Option<u64> {
+    async fn run(yields: bool) -> Option<u64> {
         let pool = Pool::new(LIMIT).expect("a runtime");
         for number in 0..TASKS {
-            let job = job(number, tally.clone(), yields);
+            let job = job(number, yields);
             let loose = async move {
                 job.await;
             };
@@ -101,12 +101,12 @@ impl Subject for JoinSetSemaphore {
 }
 
 impl Limited for JoinSetSemaphore {
-    async fn run(tally: Tally, yields: bool) -> Option<u64> {
+    async fn run(yields: bool) -> Option<u64> {
         let semaphore = Arc::new(Semaphore::new(LIMIT));
         let mut set = JoinSet::new();
         for number in 0..TASKS {
             let permit = Arc::clone(&semaphore).acquire_owned().await.expect("it is open");
-            let job = job(number, tally.clone(), yields);
+            let job = job(number, yields);
             set.spawn(async move {
                 let _permit = permit;
                 job.await
@@ -159,14 +159,14 @@ fn limited<L: Limited>(place: Place, yields: bool) -> impl FnMut(u64) -> Sample 
     move |ops| {
         let batches = ops.div_ceil(TASKS);
         let batch = |_| {
-            let tally = Tally::default();
-            let (time, sum) = place.run(timed(L::run(tally.clone(), yields)));
-            tally.wait(TASKS);
+            let (time, sum) = place.run(timed(L::run(yields)));
             let expected = TASKS * (TASKS - 1) / 2;
             assert!(sum.is_none_or(|sum| sum == expected), "{}: results got lost", L::NAME);
             time
         };
-        Sample::time(batches * TASKS, (0..batches).map(batch).sum())
+        let tasks = batches * TASKS;
+        let time = tally::assert_counts(L::NAME, tasks, || (0..batches).map(batch).sum());
+        Sample::time(tasks, time)
     }
 }
 
