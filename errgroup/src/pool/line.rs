@@ -134,8 +134,9 @@ impl<W> Line<W> {
             self.in_decks += share;
         }
         if deck.jobs.is_empty() {
+            let room = mem::take(&mut deck.jobs);
             drop(deck);
-            let stolen = self.steal(seat);
+            let stolen = self.steal(seat, room);
             deck = seat.deck.lock();
             deck.counted = stolen.len();
             deck.jobs = stolen;
@@ -150,10 +151,14 @@ impl<W> Line<W> {
         job
     }
 
-    /// Half of the first deck with jobs, of the seats after one's own.
-    pub(super) fn steal(&mut self, thief: &Arc<Seat<W>>) -> VecDeque<Job<W>> {
+    /// Half of the first deck with jobs, of the others' decks, in the `room` of the thief's own.
+    pub(super) fn steal(
+        &mut self,
+        thief: &Arc<Seat<W>>,
+        mut room: VecDeque<Job<W>>,
+    ) -> VecDeque<Job<W>> {
         if self.slots.queued() == 0 {
-            return VecDeque::new();
+            return room;
         }
         for seat in &self.seats {
             if Arc::ptr_eq(seat, thief) {
@@ -165,12 +170,12 @@ impl<W> Line<W> {
             self.in_decks -= gone;
             let jobs = deck.jobs.len();
             if jobs > 0 {
-                let stolen = deck.jobs.split_off(jobs / 2);
-                deck.counted -= stolen.len();
-                return stolen;
+                room.extend(deck.jobs.drain(jobs / 2..));
+                deck.counted -= room.len();
+                return room;
             }
         }
-        VecDeque::new()
+        room
     }
 
     /// A runner goes for good. What is left in its deck is for the others, first of all.

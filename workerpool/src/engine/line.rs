@@ -8,6 +8,7 @@ use crate::metrics::Counts;
 use crate::primitives::{Arc, Deadline, IS_MODEL};
 use crate::state::{Crew, Summon};
 use crate::waiters::{Waiters, WakeBatch};
+use std::collections::VecDeque;
 use std::mem;
 use std::task::Waker;
 use std::time::Duration;
@@ -219,8 +220,9 @@ impl<J: Entry> Line<J> {
         }
         if deck.jobs.is_empty() && self.in_decks > 0 {
             // INVARIANT: an empty deck is not locked by anybody who waits for another.
+            let room = mem::take(&mut deck.jobs);
             drop(deck);
-            let stolen = self.steal(seat);
+            let stolen = self.steal(seat, room);
             deck = seat.deck.lock();
             deck.counted = stolen.len();
             deck.jobs = stolen;
@@ -270,8 +272,8 @@ impl<J: Entry> Line<J> {
         self.in_decks -= mem::take(&mut deck.counted);
     }
 
-    /// Half of the first deck with jobs, of the others' decks.
-    fn steal(&mut self, thief: &Arc<Seat<J>>) -> std::collections::VecDeque<Item<J>> {
+    /// Half of the first deck with jobs, of the others' decks, in the `room` of the thief's own.
+    fn steal(&mut self, thief: &Arc<Seat<J>>, mut room: VecDeque<Item<J>>) -> VecDeque<Item<J>> {
         for seat in &self.seats {
             if Arc::ptr_eq(seat, thief) {
                 continue;
@@ -282,12 +284,12 @@ impl<J: Entry> Line<J> {
             self.in_decks -= gone;
             let jobs = deck.jobs.len();
             if jobs > 0 {
-                let stolen = deck.jobs.split_off(jobs / 2);
-                deck.counted -= stolen.len();
-                return stolen;
+                room.extend(deck.jobs.drain(jobs / 2..));
+                deck.counted -= room.len();
+                return room;
             }
         }
-        std::collections::VecDeque::new()
+        room
     }
 
     /// A worker goes for good. What is left in its deck is for the others, first of all.
