@@ -115,7 +115,7 @@ impl<J> Builder<J> {
     }
 
     /// At most so many tasks are accepted beyond those that run; `spawn` waits beyond that. The
-    /// default is 8 times the limit, and 4096 at the least. With 0, as in Go, `spawn` waits until
+    /// default is 8 times the limit, and 4000 at the least. With 0, as in Go, `spawn` waits until
     /// the task can start.
     ///
     /// A spawner that waits is woken when half of it is free: one wake-up for many tasks.

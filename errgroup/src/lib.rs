@@ -39,7 +39,7 @@
 //!   the first success or a quorum, tolerate some errors, or supervise. [`join::Join`] is the trait.
 //! * **Limits.** `limit` bounds the tasks that run, `backlog` those that are accepted beyond; then
 //!   `spawn` waits, and is woken by the cancel, or when half of the backlog is free. The default
-//!   backlog is 8 times the limit, and 4096 at the least. A spawn from inside the group never
+//!   backlog is 8 times the limit, and 4000 at the least. A spawn from inside the group never
 //!   waits: at the limit it runs the new task inside the one that spawns, up to 64 deep, and
 //!   queues it beyond. So nested spawns neither deadlock nor overflow the stack.
 //! * **Nothing starts after the cancel**, unless [`run_all`](Builder::run_all) says so. `spawn` says

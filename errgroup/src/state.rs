@@ -10,8 +10,9 @@ pub(crate) const BACKLOG_PER_SLOT: usize = 8;
 /// … and at least so much. A spawner that outruns its tasks sleeps once for half a backlog, and a
 /// wake-up across threads costs 5 to 50 µs: with tiny tasks and a backlog of 16 that is 1 to 2 µs
 /// for each, with this one less than the task's own queueing. Half of it has to last until the
-/// spawner is back: two runners empty 512 places of tiny tasks in less time than a wake-up takes.
-pub(crate) const LEAST_BACKLOG: usize = 4096;
+/// spawner is back: two runners empty 512 places of tiny tasks in less time than a wake-up takes. The
+/// queue's room doubles, and with this many it is the 4096 that a usual limit does not exceed.
+pub(crate) const LEAST_BACKLOG: usize = 4000;
 
 /// What to do after a change, outside the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
