@@ -129,7 +129,9 @@ impl Core {
             return None;
         }
         if last.reaches() >= to {
-            return Some(Mark::of(word, to));
+            // It may be another's, who takes it back, and the word with it, so that the exchange of
+            // the word finds nothing of it: then nobody would hold it here for this promise.
+            return self.mark(last, last.shared()).then(|| Mark::of(word, to));
         }
         self.mark(last, Mark::of(word, to)).then_some(last)
     }

@@ -110,6 +110,26 @@ fn cancel_meets_a_reservation_of_the_same_height() {
     });
 }
 
+/// One is promised who has seen the word and then finds the mark as high as he needs it, while the one
+/// who raised it is cancelled, so that the word is again what it was: the mark stays, and the one in
+/// front gives back nothing from over his head.
+#[test]
+fn reservation_meets_one_that_is_cancelled() {
+    explore(Explore::All, || {
+        let core = empty();
+        let front = reserve(&core, 5, 0);
+        let other = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || (reserve(&core, 5, 0).at.unwrap(), 5))
+        };
+        let last = reserve(&core, 5, 0);
+        core.cancel(last, 0);
+        let mut stand = vec![(0, BURST), other.join().unwrap()];
+        core.cancel(front, 0);
+        fill(&core, &mut stand, 5);
+    });
+}
+
 /// Two are promised at the same time: one after the other, not at the same moment.
 #[test]
 fn reservation_meets_reservation() {
