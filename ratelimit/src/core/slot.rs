@@ -193,5 +193,7 @@ const fn reach(curve: &Curve) -> u64 {
         return 0;
     }
     let bits = SLOPE_BITS + 53 - (u64::BITS - curve.slope.leading_zeros());
-    if bits < STRETCH.ilog2() { 1 << bits } else { STRETCH }
+    let reach = if bits < STRETCH.ilog2() { 1 << bits } else { STRETCH };
+    // By a clock that went below zero once, an earlier moment would look like a later one.
+    if curve.start > u64::MAX - reach { 0 } else { reach }
 }

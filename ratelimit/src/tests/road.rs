@@ -149,3 +149,14 @@ fn it_has_no_answer_off_the_road() {
         assert!(bucket.curve.glance(end).is_err(), "{rate:?} {end}");
     }
 }
+
+/// A clock that went below zero once has wrapped: what comes after it looks earlier, and supplies nothing.
+#[test]
+fn a_clock_that_went_below_zero_supplies_nothing() {
+    for below in [0, 5, 1 << 40] {
+        let bucket = Bucket::new(Quota::per_second(1_000).burst(10).initial(0), u64::MAX - below);
+        let slot = Slot::new(&bucket.curve);
+        let road = slot.road(Word::new(0, bucket.consumed), 1, 3_000_000);
+        assert!(matches!(road, Road::Leave), "{below} {road:?}");
+    }
+}
