@@ -163,13 +163,14 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Group<T, E, 
         Either { idle, grace }.await;
         self.crew.abort();
         self.wait_idle().await;
-        self.end(Vec::new())
+        self.end(true, Vec::new())
     }
 
-    fn end(mut self, stragglers: Vec<TaskId>) -> J::Output {
-        self.over = stragglers.is_empty();
+    /// The end: with everything over, or with stragglers, of which not all may be known.
+    fn end(mut self, over: bool, stragglers: Vec<TaskId>) -> J::Output {
+        self.over = over;
         let (crew, verdict) = (Arc::clone(&self.crew), Arc::clone(&self.verdict));
-        // Aborts the stragglers.
+        // Aborts what is not over.
         drop(self);
         crew.core.conclude(&verdict, stragglers)
     }
@@ -257,7 +258,9 @@ impl<T: Send + 'static, E: Send + 'static> fmt::Debug for Idle<'_, T, E> {
 
 /// The wait for the end of a group, made by [`Group::join`].
 ///
-/// At the group's deadline it is ready with what is there; what still runs is named and aborted.
+/// At the group's deadline it is ready with what is there; what still runs is named and aborted. In
+/// a group without a limit a task has no name there before it has waited for the first time: one
+/// that has blocked its thread since it began is aborted as soon as it waits, but not named.
 ///
 /// # Cancel safety
 ///
@@ -281,7 +284,8 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Future for J
         let this = self.get_mut();
         let group = this.group.as_ref().expect("a join is not polled again after it was ready");
         let mut stragglers = Vec::new();
-        if quiet(&group.crew, &mut this.ticket, cx.waker()).is_pending() {
+        let over = quiet(&group.crew, &mut this.ticket, cx.waker()).is_ready();
+        if !over {
             let cancelled =
                 this.expired.as_mut().is_some_and(|wait| wait.poll_once(true, cx.waker()));
             if !cancelled || !group.crew.core.is_past_deadline() {
@@ -297,7 +301,7 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Future for J
             group.crew.leave_quiet(ticket);
         }
         match this.group.take() {
-            Some(group) => Poll::Ready(group.end(stragglers)),
+            Some(group) => Poll::Ready(group.end(over, stragglers)),
             None => unreachable!("it was there above"),
         }
     }

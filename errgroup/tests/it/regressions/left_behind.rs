@@ -1,0 +1,67 @@
+//! What is left behind: tasks at the deadline.
+
+use super::tasks::with_limit;
+use crate::support::tasks::{current_thread, multi_thread, until};
+use crate::support::{Counter, SHORT};
+use lockgate_errgroup::task::Group;
+use lockgate_errgroup::{Cause, Error};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// A task that has blocked its thread since its first poll was not known at the deadline: nothing
+/// was aborted, and the task lived on for ever.
+#[test]
+fn a_task_in_its_first_poll_is_aborted_at_the_deadline() {
+    multi_thread().block_on(async {
+        for limit in [None, Some(2)] {
+            let group = Group::<(), ()>::build(with_limit(limit).timeout(SHORT)).unwrap();
+            let dropped = Counter::new();
+            let capture = dropped.on_drop();
+            let (started, starts) = mpsc::channel();
+            let (gate, opened) = mpsc::channel::<()>();
+            let task = move |_| async move {
+                let _here = capture;
+                started.send(()).unwrap();
+                let _ = opened.recv();
+                std::future::pending().await
+            };
+            group.spawn(task).await;
+            starts.recv().unwrap();
+            match (limit, group.join().await.unwrap_err()) {
+                (None, Error::Cancelled(cause)) => assert!(matches!(cause, Cause::Deadline)),
+                (Some(_), Error::Stragglers(tasks)) => assert_eq!(tasks.len(), 1),
+                (_, other) => panic!("{other:?}"),
+            }
+            assert_eq!(dropped.value(), 0, "it still blocks its thread");
+            drop(gate);
+            until("it is dropped", || dropped.value() == 1).await;
+        }
+    });
+}
+
+/// The same with tasks of which none has started: they started after the join had returned.
+#[test]
+fn tasks_that_are_queued_are_dropped_at_the_deadline() {
+    current_thread().block_on(async {
+        for limit in [None, Some(1)] {
+            let timeout = Duration::from_millis(1);
+            let builder = with_limit::<()>(limit).run_all().timeout(timeout);
+            let group = Group::<(), ()>::build(builder).unwrap();
+            let (begun, dropped) = (Counter::new(), Counter::new());
+            for _ in 0..3 {
+                let (begun, capture) = (begun.clone(), dropped.on_drop());
+                let task = move |_| async move {
+                    let _here = capture;
+                    begun.add();
+                    std::future::pending().await
+                };
+                group.spawn(task).await;
+            }
+            // Nothing else runs in this thread.
+            std::thread::sleep(timeout * 2);
+            group.join().await.unwrap_err();
+            until("they are dropped", || dropped.value() == 3).await;
+            assert_eq!(begun.value(), 0);
+        }
+    });
+}
