@@ -132,9 +132,10 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Group<T, E, 
         Snapshot::of(&self.crew().core, &self.crew().pool)
     }
 
-    /// Blocks until no accepted task is left. The group can go on afterwards.
+    /// Blocks until no accepted task is left, and does a share of the work. The group can go on
+    /// afterwards, with the threads that it has.
     pub fn wait_idle(&self) {
-        self.crew().wait_quiet(false);
+        self.crew().wait_idle();
     }
 
     /// The wait for the end of all tasks.
