@@ -1,10 +1,11 @@
-//! What is left behind: tasks at the deadline.
+//! What is left behind: tasks at the deadline, spawns that are dropped half-way.
 
 use super::tasks::with_limit;
-use crate::support::tasks::{current_thread, multi_thread, until};
+use crate::support::tasks::{current_thread, multi_thread, on_runtimes, poll, until};
 use crate::support::{Counter, SHORT};
+use lockgate_errgroup::join::AllOk;
 use lockgate_errgroup::task::Group;
-use lockgate_errgroup::{Cause, Error};
+use lockgate_errgroup::{Builder, Cause, Error};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -62,6 +63,65 @@ fn tasks_that_are_queued_are_dropped_at_the_deadline() {
             group.join().await.unwrap_err();
             until("they are dropped", || dropped.value() == 3).await;
             assert_eq!(begun.value(), 0);
+        }
+    });
+}
+
+/// A task that ran inside its spawner, and was dropped half-way by it: nobody was told, and the
+/// results were one short.
+#[test]
+fn a_nested_spawn_that_is_dropped_goes_on() {
+    on_runtimes(|| async {
+        let group = Group::build(Builder::with(AllOk::<_, ()>::new()).limit(1).backlog(0)).unwrap();
+        group
+            .spawn(|cx| async move {
+                let mut inner = cx.spawn(|cx| async move {
+                    tokio::task::yield_now().await;
+                    assert_eq!(cx.id().index(), 1);
+                    Ok("inner")
+                });
+                assert!(poll(&mut inner).is_pending());
+                drop(inner);
+                Ok("outer")
+            })
+            .await;
+        assert_eq!(group.join().await.unwrap(), ["outer", "inner"]);
+    });
+}
+
+/// The same where the group is cancelled or aborted meanwhile, and with the whole nest dropped.
+#[test]
+fn a_nested_spawn_that_is_dropped_ends_with_its_group() {
+    on_runtimes(|| async {
+        for abort in [false, true] {
+            let group = Group::build(with_limit::<()>(Some(1)).backlog(0)).unwrap();
+            let dropped = Counter::new();
+            let capture = dropped.on_drop();
+            let task = |cx: lockgate_errgroup::task::Cx<(), ()>| async move {
+                let inner = cx.spawn(|cx| async move {
+                    let innermost = cx.spawn(move |_| async move {
+                        let _here = capture;
+                        std::future::pending().await
+                    });
+                    innermost.await;
+                    Ok(())
+                });
+                tokio::select! {
+                    _ = inner => {}
+                    () = cx.token().cancelled() => {}
+                }
+                Ok(())
+            };
+            group.spawn(task).await;
+            until("it waits", || !group.snapshot().tasks.is_empty()).await;
+            if abort {
+                group.abort();
+            } else {
+                group.token().cancel();
+            }
+            group.wait_idle().await;
+            assert_eq!(dropped.value(), 1);
+            group.join().await.unwrap_err();
         }
     });
 }
