@@ -80,7 +80,9 @@ where
             return Err(TrySpawnError::Cancelled(task));
         }
         match &self.crew.mode {
-            Mode::Unlimited(count) => Ok(self.crew.launch(count, self.name.take(), task)),
+            Mode::Unlimited(count) => {
+                Ok(self.crew.launch(count, self.depth.is_some(), self.name.take(), task))
+            }
             Mode::Limited(pool) => {
                 self.task = Some(task);
                 self.push(pool, false).ok_or(()).map_err(|()| match self.task.take() {
@@ -126,7 +128,7 @@ where
         match &self.crew.mode {
             Mode::Unlimited(count) => {
                 let task = self.take();
-                let id = self.crew.launch(count, self.name.take(), task);
+                let id = self.crew.launch(count, self.depth.is_some(), self.name.take(), task);
                 Poll::Ready(Spawned(Ok(id)))
             }
             Mode::Limited(pool) => {
