@@ -2,12 +2,11 @@
 
 use super::tasks::with_limit;
 use crate::support::tasks::{current_thread, multi_thread, on_runtimes, poll, until};
-use crate::support::{Counter, SHORT};
+use crate::support::{Counter, SHORT, now};
 use lockgate_errgroup::join::AllOk;
 use lockgate_errgroup::task::Group;
 use lockgate_errgroup::{Builder, Cause, Error};
 use std::sync::mpsc;
-use std::time::Duration;
 
 /// A task that has blocked its thread since its first poll was not known at the deadline: nothing
 /// was aborted, and the task lived on for ever.
@@ -45,8 +44,7 @@ fn a_task_in_its_first_poll_is_aborted_at_the_deadline() {
 fn tasks_that_are_queued_are_dropped_at_the_deadline() {
     current_thread().block_on(async {
         for limit in [None, Some(1)] {
-            let timeout = Duration::from_millis(1);
-            let builder = with_limit::<()>(limit).run_all().timeout(timeout);
+            let builder = with_limit::<()>(limit).run_all().deadline(now());
             let group = Group::<(), ()>::build(builder).unwrap();
             let (begun, dropped) = (Counter::new(), Counter::new());
             for _ in 0..3 {
@@ -58,8 +56,7 @@ fn tasks_that_are_queued_are_dropped_at_the_deadline() {
                 };
                 group.spawn(task).await;
             }
-            // Nothing else runs in this thread.
-            std::thread::sleep(timeout * 2);
+            // Nothing else runs in this thread, and the deadline has passed.
             group.join().await.unwrap_err();
             until("they are dropped", || dropped.value() == 3).await;
             assert_eq!(begun.value(), 0);
