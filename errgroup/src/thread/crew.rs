@@ -14,7 +14,6 @@ use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
-use std::time::Duration;
 
 /// What a task does.
 pub(crate) type Work<'s, 'env, T, E> =
@@ -287,11 +286,10 @@ impl<'s, 'env, T, E> Crew<'s, 'env, T, E> {
         }
     }
 
-    /// Waits until every task has ended, for no longer than `timeout`.
-    pub(crate) fn wait_quiet_for(&self, timeout: Duration) -> bool {
+    /// Waits until every task has ended, for no longer than until `limit`.
+    pub(crate) fn wait_quiet_until(&self, limit: Option<&Deadline>) -> bool {
         let mut quiet = QuietWait { pool: &self.pool, ticket: None };
-        let limit = Deadline::after(timeout);
-        let over = drive(limit.as_ref(), |waker| match quiet.poll(waker) {
+        let over = drive(limit, |waker| match quiet.poll(waker) {
             Place::Ready => Step::Ready(()),
             Place::Queued => Step::Queued { spin: true },
         });

@@ -1,12 +1,19 @@
-//! What is left behind: tasks at the deadline, spawns that are dropped half-way.
+//! What is left behind: tasks at the deadline, spawns that are dropped half-way, groups whose
+//! join has timed out.
 
+#[cfg(feature = "sync")]
+use super::tasks::group;
 use super::tasks::with_limit;
 use crate::support::tasks::{current_thread, multi_thread, on_runtimes, poll, until};
 use crate::support::{Counter, SHORT, now};
+#[cfg(feature = "sync")]
+use crate::support::{LONG, within_patience};
 use lockgate_errgroup::join::AllOk;
 use lockgate_errgroup::task::Group;
 use lockgate_errgroup::{Builder, Cause, Error};
 use std::sync::mpsc;
+#[cfg(feature = "sync")]
+use {lockgate_errgroup::CancelToken, std::time::Duration};
 
 /// A task that has blocked its thread since its first poll was not known at the deadline: nothing
 /// was aborted, and the task lived on for ever.
@@ -120,5 +127,57 @@ fn a_nested_spawn_that_is_dropped_ends_with_its_group() {
             assert_eq!(dropped.value(), 1);
             group.join().await.unwrap_err();
         }
+    });
+}
+
+/// A wait that blocks could not be bounded: whoever did not want to wait for ever had to poll.
+#[cfg(feature = "sync")]
+#[test]
+fn blocking_waits_end_at_their_deadline_and_give_the_group_back() {
+    within_patience(|| {
+        let runtime = multi_thread();
+        let _inside = runtime.enter();
+        for limit in [None, Some(2)] {
+            let group = group::<()>(limit);
+            let gate = CancelToken::new();
+            let opened = gate.clone();
+            let spawned = group.try_spawn(|_| async move {
+                opened.cancelled().await;
+                Ok(())
+            });
+            spawned.unwrap();
+            for timeout in [Duration::ZERO, Duration::from_millis(2)] {
+                group.wait_idle().wait_timeout(timeout).unwrap_err();
+                group.wait_idle().wait_deadline(now() + timeout).unwrap_err();
+            }
+            let group = group.join().wait_timeout(Duration::from_millis(2)).unwrap_err();
+            let group = group.join().wait_deadline(now()).unwrap_err();
+            assert!(!group.token().is_cancelled(), "it goes on");
+            gate.cancel();
+            group.wait_idle().wait_timeout(LONG).unwrap();
+            group.wait_idle().wait_timeout(Duration::ZERO).unwrap();
+            group.wait_idle().wait_deadline(now()).unwrap();
+            group.wait_idle().wait_timeout(Duration::MAX).unwrap();
+            group.join().wait_timeout(Duration::ZERO).unwrap().unwrap();
+        }
+    });
+}
+
+/// The same with threads.
+#[cfg(feature = "sync")]
+#[test]
+fn a_join_of_threads_ends_at_its_deadline_and_gives_the_group_back() {
+    within_patience(|| {
+        let group = lockgate_errgroup::thread::Group::<(), ()>::new();
+        let gate = CancelToken::new();
+        let opened = gate.clone();
+        group.spawn(move |_| {
+            opened.cancelled().wait();
+            Ok(())
+        });
+        let group = group.join().wait_deadline(now()).unwrap_err();
+        let group = group.join().wait_deadline(now() + Duration::from_millis(2)).unwrap_err();
+        gate.cancel();
+        group.join().wait_deadline(now() + LONG).unwrap().unwrap();
     });
 }

@@ -16,7 +16,7 @@ pub(super) fn with_limit<E>(limit: Option<usize>) -> Builder<FirstError<E>> {
     limit.map_or_else(Builder::new, |limit| Builder::new().limit(limit))
 }
 
-fn group<E: Send + 'static>(limit: Option<usize>) -> Group<(), E> {
+pub(super) fn group<E: Send + 'static>(limit: Option<usize>) -> Group<(), E> {
     Group::build(with_limit(limit)).unwrap()
 }
 
