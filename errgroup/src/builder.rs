@@ -108,7 +108,10 @@ impl<J> Builder<J> {
         }
     }
 
-    /// At most so many tasks run at a time. 1 or more; 0 is a [`BuildError`].
+    /// At most so many tasks run at a time. 1 or more; 0 is a [`BuildError`]. It can be changed
+    /// while the group runs, by `set_limit`; but an owning group of tasks that was made without a
+    /// limit has no queue, and there that is a [`LimitError`](crate::LimitError): begin with
+    /// `usize::MAX`.
     pub const fn limit(mut self, limit: usize) -> Self {
         self.limit = Some(limit);
         self

@@ -100,7 +100,9 @@ pub trait Join<T, E>: Send {
     }
 
     /// Before [`finish`](Self::finish): the group's deadline passed while these tasks still ran,
-    /// and they are left behind.
+    /// and they are left behind. It is not called if none of them is known, as may be in a group of
+    /// tasks without a limit: those have no name before they have waited for the first time. Then
+    /// [`cancelled`](Self::cancelled) tells of the deadline.
     fn stragglers(&mut self, tasks: Vec<TaskId>) {
         drop(tasks);
     }

@@ -27,6 +27,7 @@
 //! | do not wait for a place | `g.try_spawn(..)` | the same |
 //! | one task for each item | [`thread::for_each`](crate::thread::for_each()), [`map`](crate::thread::map()) | [`task::for_each`](crate::task::for_each()), [`map`](crate::task::map()) |
 //! | join | the scope's end; `group.join().wait()` | the scope's end; `group.join().await` |
+//! | no longer than | `.wait_timeout(..)`, `.wait_deadline(..)`, of a join, an idle group, a token | the same, or the runtime's time-out |
 //! | count only | [`WaitGroup`]: `.wait()` | the same: `.await` |
 //! | stop | [`CancelToken`]: `token.check()?`, `token.cancelled().wait()` | the same: `.await`, [`token.run(future)`](CancelToken::run) |
 //!
@@ -41,7 +42,8 @@
 //!   `spawn` waits, and is woken by the cancel, or when half of the backlog is free. The default
 //!   backlog is 8 times the limit, and 4000 at the least. A spawn from inside the group never
 //!   waits: at the limit it runs the new task inside the one that spawns, up to 64 deep, and
-//!   queues it beyond. So nested spawns neither deadlock nor overflow the stack.
+//!   queues it beyond; in a `task::scope`, which polls all in one place, it is queued beyond the
+//!   backlog from the start. So nested spawns neither deadlock nor overflow the stack.
 //! * **Nothing starts after the cancel**, unless [`run_all`](Builder::run_all) says so. `spawn` says
 //!   that it was rejected, and gives the closure back.
 //! * **Threads** are started when there is something to do, reused, and never more than the limit
@@ -56,7 +58,11 @@
 //!   of a cancel.
 //! * **Dropping** a group of tasks aborts it, a group of threads cancels it. Forgetting either
 //!   leaks and does nothing else.
-//! * **Memory.** A task costs one allocation. What a policy keeps is bounded and said with it.
+//! * **Memory.** A task costs one allocation. What a policy keeps is bounded and said with it. On a
+//!   runtime of several threads a group of tasks without a limit keeps the memory of tasks that were
+//!   spawned from outside and are over, to free it where it was allocated: about 1 MiB at the most.
+//!   Each spawn frees two of them, down to the last 256 (tens of KiB, with small tasks); a join or
+//!   [`wait_idle`](task::Group::wait_idle) that finds the group idle, and its drop, free all.
 //!
 //! # The token
 //!
@@ -66,13 +72,20 @@
 //!
 //! # When not to use it
 //!
+//! The figures are nanoseconds for a task that does nothing, from the README, which says how they
+//! were measured. Beside tasks that do something they are small.
+//!
 //! * Work for the processor alone, split small: [rayon](https://docs.rs/rayon) steals better than a
-//!   queue.
-//! * A handful of threads, each with a result of its own type: [`std::thread::scope`].
+//!   queue. A spawn in its scope costs about 85, one in a group of two threads 140. (Over a slice,
+//!   `thread::for_each` is as fast as rayon: 4.)
+//! * A handful of threads, each with a result of its own type: [`std::thread::scope`]. Eight that
+//!   sleep take as long in either; for many tasks a thread each costs 33 000.
 //! * Tasks that come and go for as long as the program lives, each looked at by itself when it
-//!   ends: tokio's `JoinSet`, or, where nobody looks, `TaskTracker`.
+//!   ends: tokio's `JoinSet`, or, where nobody looks, `TaskTracker`. Without a limit all three cost
+//!   about the same, some 400; a spawn and a `Vec` of handles costs 230, if you need no more.
 //! * Futures that need no parallelism and are all there from the start: `buffer_unordered` spawns
-//!   nothing and beats everything that does.
+//!   nothing and beats everything that does, with 67. `FuturesUnordered` takes 87, and
+//!   `task::scope` 190.
 //!
 //! # Coming from Go
 //!

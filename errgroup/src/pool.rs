@@ -117,6 +117,14 @@ impl<W> Pool<W> {
         (index, self.summon(line))
     }
 
+    /// Accepts, beyond all bounds, a job that its spawner has begun and runs no further.
+    pub(crate) fn push_begun(&self, job: Job<W>) -> Option<Start> {
+        let mut line = self.line.lock();
+        line.slots.push();
+        line.queue.push_back(job);
+        self.summon(line)
+    }
+
     /// The index of a job that its spawner runs itself.
     pub(crate) fn take_index(&self) -> usize {
         self.line.lock().take_index()

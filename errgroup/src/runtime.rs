@@ -7,10 +7,14 @@ use std::mem;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::JoinHandle;
 
-/// At most so much memory of tasks that may be over is kept for a group, in bytes.
-const KEPT_BYTES: usize = 512 * 1024;
+/// At most about so much memory of tasks that may be over is kept for a group, in bytes.
+const KEPT_BYTES: usize = 1024 * 1024;
 /// What the runtime needs for a task beside its future, about.
-const HEADER_BYTES: usize = 128;
+const HEADER_BYTES: usize = 104;
+/// To so much the runtime aligns a task, and what the allocator loses by that is as much again.
+const CELL_BYTES: usize = 128;
+/// What is kept of a task beside its memory: a queue's room is up to twice what is in it.
+const ENTRY_BYTES: usize = 2 * size_of::<(JoinHandle<()>, usize)>();
 /// So many are left alone: they are about to run, and a look at one takes its memory from the
 /// worker's core.
 const YOUNG: usize = 256;
@@ -21,8 +25,14 @@ const PATIENCE: usize = 32;
 pub(crate) struct Runtime {
     handle: Option<Handle>,
     /// `None` where one thread spawns and runs: it frees what it has allocated.
-    recent: Option<Mutex<Recent>>,
+    recent: Option<Apart>,
 }
+
+/// On cache lines of its own: the spawner writes it for each task, and what stands beside it is
+/// read by all workers.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Apart(Mutex<Recent>);
 
 impl Runtime {
     /// The one in which this is called, or, outside of one, that in which each task is spawned.
@@ -30,7 +40,7 @@ impl Runtime {
         let handle = Handle::try_current().ok();
         let recent = match handle.as_ref().map(Handle::runtime_flavor) {
             Some(RuntimeFlavor::CurrentThread) => None,
-            _ => Some(Mutex::new(Recent::new())),
+            _ => Some(Apart(Mutex::new(Recent::new()))),
         };
         Self { handle, recent }
     }
@@ -40,23 +50,45 @@ impl Runtime {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let spawned = match &self.handle {
+        drop(self.start(future));
+    }
+
+    /// Spawns one of many, from outside of them. Its memory may be kept for some time after its end.
+    #[inline]
+    pub(crate) fn spawn_and_keep<F>(&self, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let spawned = self.start(future);
+        if let Some(Apart(recent)) = &self.recent {
+            let gone = recent.lock().keep(spawned, bytes_of::<F>());
+            drop(gone);
+        }
+    }
+
+    #[inline]
+    fn start<F>(&self, future: F) -> JoinHandle<()>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        match &self.handle {
             Some(handle) => handle.spawn(future),
             None => tokio::spawn(future),
-        };
-        if let Some(recent) = &self.recent {
-            let gone = recent.lock().keep(spawned, HEADER_BYTES + size_of::<F>());
-            drop(gone);
         }
     }
 
     /// Lets go of what is kept of tasks that are over.
     pub(crate) fn release(&self) {
-        if let Some(recent) = &self.recent {
+        if let Some(Apart(recent)) = &self.recent {
             let gone = mem::replace(&mut *recent.lock(), Recent::new());
             drop(gone);
         }
     }
+}
+
+/// How much is kept with the handle of a task, about.
+const fn bytes_of<F>() -> usize {
+    (HEADER_BYTES + size_of::<F>()).next_multiple_of(CELL_BYTES) + CELL_BYTES + ENTRY_BYTES
 }
 
 /// The handles of tasks that were spawned lately, the oldest first.

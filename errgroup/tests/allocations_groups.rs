@@ -183,6 +183,38 @@ mod tasks {
         }
     }
 
+    /// What is spawned from inside is not kept: it is the workers' to free, and those share no lock.
+    #[test]
+    fn from_inside_nothing_is_kept() {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let _inside = runtime.enter();
+        let group = Group::<(), ()>::build(builder(None)).unwrap();
+        let (give, inside) = std::sync::mpsc::channel();
+        let spawned = group.try_spawn(move |cx| async move {
+            give.send(cx).unwrap();
+            Ok(())
+        });
+        spawned.unwrap();
+        let (cx, runs) = (inside.recv().unwrap(), Arc::new(AtomicU64::new(0)));
+        let info = measure(|| {
+            for task in 1..=10 * TASKS {
+                let counted = Arc::clone(&runs);
+                let spawned = cx.try_spawn(move |_| async move {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    Ok(())
+                });
+                spawned.unwrap();
+                while task % 100 == 0 && runs_of(&runs) < task {
+                    std::thread::yield_now();
+                }
+            }
+        });
+        // But for those that were over before the spawn returned.
+        let left = info.count_current;
+        assert!(left >= 5 * TASKS as i64, "only {left} were not freed by the spawner");
+    }
+
     fn runs_of(count: &Arc<AtomicU64>) -> u64 {
         count.load(Ordering::Relaxed)
     }

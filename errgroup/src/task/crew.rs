@@ -60,11 +60,12 @@ impl<T: Send + 'static, E: Send + 'static> Crew<T, E> {
         (Arc::new(crew), verdict)
     }
 
-    /// Starts a task by itself, in a group without a limit.
+    /// Starts a task by itself, in a group without a limit; `inside` it, or from outside.
     #[inline]
     pub(super) fn launch<F, Fut>(
         self: &Arc<Self>,
         count: &Count,
+        inside: bool,
         name: Option<Arc<str>>,
         task: F,
     ) -> TaskId
@@ -77,15 +78,25 @@ impl<T: Send + 'static, E: Send + 'static> Crew<T, E> {
         let task = traced(self.core.name.clone(), TaskId { index, name: name.clone() }, task);
         match name {
             None => {
-                self.runtime.spawn(Alone::new(Arc::clone(self), index, Unnamed, task));
+                self.launch_it(inside, Alone::new(Arc::clone(self), index, Unnamed, task));
                 TaskId { index, name: None }
             }
             Some(_) => {
                 let name = Name::of(name);
                 let id = name.id(index);
-                self.runtime.spawn(Alone::new(Arc::clone(self), index, name, task));
+                self.launch_it(inside, Alone::new(Arc::clone(self), index, name, task));
                 id
             }
+        }
+    }
+
+    /// Tasks that spawn share nothing for it but the count: several may do so at a time.
+    #[inline]
+    fn launch_it(&self, inside: bool, task: impl Future<Output = ()> + Send + 'static) {
+        if inside {
+            self.runtime.spawn(task);
+        } else {
+            self.runtime.spawn_and_keep(task);
         }
     }
 

@@ -44,7 +44,7 @@ impl<T: Send + 'static, E: Send + 'static> Cx<T, E> {
     ///
     /// It never waits for a place, which its own group might never get: at the limit the new task
     /// runs at once, inside this one, and the `.await` ends when it does; 64 deep it is queued
-    /// beyond all bounds instead.
+    /// beyond all bounds instead. So is one whose `.await` is dropped half-way.
     pub fn spawn<F, Fut>(&self, task: F) -> Spawn<'_, T, E, F>
     where
         F: FnOnce(Self) -> Fut + Send + 'static,

@@ -163,13 +163,14 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Group<T, E, 
         Either { idle, grace }.await;
         self.crew.abort();
         self.wait_idle().await;
-        self.end(Vec::new())
+        self.end(true, Vec::new())
     }
 
-    fn end(mut self, stragglers: Vec<TaskId>) -> J::Output {
-        self.over = stragglers.is_empty();
+    /// The end: with everything over, or with stragglers, of which not all may be known.
+    fn end(mut self, over: bool, stragglers: Vec<TaskId>) -> J::Output {
+        self.over = over;
         let (crew, verdict) = (Arc::clone(&self.crew), Arc::clone(&self.verdict));
-        // Aborts the stragglers.
+        // Aborts what is not over.
         drop(self);
         crew.core.conclude(&verdict, stragglers)
     }
@@ -257,7 +258,9 @@ impl<T: Send + 'static, E: Send + 'static> fmt::Debug for Idle<'_, T, E> {
 
 /// The wait for the end of a group, made by [`Group::join`].
 ///
-/// At the group's deadline it is ready with what is there; what still runs is named and aborted.
+/// At the group's deadline it is ready with what is there; what still runs is named and aborted. In
+/// a group without a limit a task has no name there before it has waited for the first time: one
+/// that has blocked its thread since it began is aborted as soon as it waits, but not named.
 ///
 /// # Cancel safety
 ///
@@ -281,7 +284,8 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Future for J
         let this = self.get_mut();
         let group = this.group.as_ref().expect("a join is not polled again after it was ready");
         let mut stragglers = Vec::new();
-        if quiet(&group.crew, &mut this.ticket, cx.waker()).is_pending() {
+        let over = quiet(&group.crew, &mut this.ticket, cx.waker()).is_ready();
+        if !over {
             let cancelled =
                 this.expired.as_mut().is_some_and(|wait| wait.poll_once(true, cx.waker()));
             if !cancelled || !group.crew.core.is_past_deadline() {
@@ -297,7 +301,7 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Future for J
             group.crew.leave_quiet(ticket);
         }
         match this.group.take() {
-            Some(group) => Poll::Ready(group.end(stragglers)),
+            Some(group) => Poll::Ready(group.end(over, stragglers)),
             None => unreachable!("it was there above"),
         }
     }
@@ -321,24 +325,41 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E>> fmt::Debug for Joining
 
 #[cfg(feature = "sync")]
 mod blocking {
-    use super::{Idle, Join, Joining};
+    use super::{Group, Idle, Join, Joining};
     use crate::parker::{Step, drive};
+    use crate::primitives::Deadline;
+    use crate::wait_group::StillBusy;
     use std::future::Future;
     use std::pin::Pin;
-    use std::task::{Context, Poll};
+    use std::task::{Context, Poll, Waker};
+    use std::time::{Duration, Instant};
 
     /// Blocks this thread until `wait` is ready.
     fn wait<F: Future + Unpin>(mut wait: F) -> F::Output {
         loop {
-            let ready = drive(None, |waker| {
-                match Pin::new(&mut wait).poll(&mut Context::from_waker(waker)) {
-                    Poll::Ready(output) => Step::Ready(output),
-                    Poll::Pending => Step::Queued { spin: false },
-                }
-            });
-            if let Some(output) = ready {
+            if let Some(output) = wait_until(&mut wait, None) {
                 return output;
             }
+        }
+    }
+
+    /// The same for no longer than until `deadline`. What is ready by then wins.
+    fn wait_until<F: Future + Unpin>(
+        wait: &mut F,
+        deadline: Option<&Deadline>,
+    ) -> Option<F::Output> {
+        let mut poll = |waker: &Waker| Pin::new(&mut *wait).poll(&mut Context::from_waker(waker));
+        let ready = drive(deadline, |waker| match poll(waker) {
+            Poll::Ready(output) => Step::Ready(output),
+            Poll::Pending => Step::Queued { spin: false },
+        });
+        if ready.is_some() {
+            return ready;
+        }
+        // CANCEL: what was settled in the meantime is the answer.
+        match poll(Waker::noop()) {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => None,
         }
     }
 
@@ -346,6 +367,30 @@ mod blocking {
         /// Blocks this thread until no accepted task is left. Not to be called in a task.
         pub fn wait(self) {
             wait(self);
+        }
+
+        /// [`wait`](Self::wait) for no longer than `timeout`; one beyond the clock's range is no
+        /// time-out. An idle group wins over the time-out, also over one of zero.
+        ///
+        /// # Errors
+        ///
+        /// Tasks were left all the time.
+        pub fn wait_timeout(self, timeout: Duration) -> Result<(), StillBusy> {
+            self.wait_until(Deadline::after(timeout).as_ref())
+        }
+
+        /// [`wait`](Self::wait) for no longer than until `deadline`. An idle group wins over the
+        /// deadline, also over one in the past.
+        ///
+        /// # Errors
+        ///
+        /// Tasks were left all the time.
+        pub fn wait_deadline(self, deadline: Instant) -> Result<(), StillBusy> {
+            self.wait_until(Some(&Deadline::at(deadline)))
+        }
+
+        fn wait_until(mut self, deadline: Option<&Deadline>) -> Result<(), StillBusy> {
+            wait_until(&mut self, deadline).ok_or(StillBusy(()))
         }
     }
 
@@ -358,6 +403,44 @@ mod blocking {
         /// As the future.
         pub fn wait(self) -> J::Output {
             wait(self)
+        }
+
+        /// [`wait`](Self::wait) for no longer than `timeout`; one beyond the clock's range is no
+        /// time-out.
+        ///
+        /// # Errors
+        ///
+        /// Tasks are left: the group comes back, and goes on.
+        ///
+        /// # Panics
+        ///
+        /// As the future.
+        pub fn wait_timeout(self, timeout: Duration) -> Result<J::Output, Group<T, E, J>> {
+            self.wait_until(Deadline::after(timeout).as_ref())
+        }
+
+        /// [`wait`](Self::wait) for no longer than until `deadline`.
+        ///
+        /// # Errors
+        ///
+        /// Tasks are left: the group comes back, and goes on.
+        ///
+        /// # Panics
+        ///
+        /// As the future.
+        pub fn wait_deadline(self, deadline: Instant) -> Result<J::Output, Group<T, E, J>> {
+            self.wait_until(Some(&Deadline::at(deadline)))
+        }
+
+        fn wait_until(mut self, deadline: Option<&Deadline>) -> Result<J::Output, Group<T, E, J>> {
+            if let Some(output) = wait_until(&mut self, deadline) {
+                return Ok(output);
+            }
+            let group = self.group.take().expect("a join that is not ready has its group");
+            if let Some(ticket) = self.ticket.take() {
+                group.crew.leave_quiet(ticket);
+            }
+            Err(group)
         }
     }
 }

@@ -2,14 +2,15 @@
 
 use super::crew::{Crew, Mode, Work, job};
 use super::cx::{Cx, Name};
-use crate::error::{Rejected, Spawned, TaskId, TrySpawnError};
-use crate::pool::{Place, Pool};
+use crate::error::{Rejected, Spawned, TaskId, TrySpawnError, drop_payload};
+use crate::pool::{Job, Place, Pool};
 use crate::primitives::Arc;
 use crate::token::{CancelToken, WaitCancelled};
 use crate::waiters::Ticket;
 use std::borrow::Borrow;
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -24,7 +25,10 @@ const DEEPEST: u32 = 64;
 ///
 /// # Cancel safety
 ///
-/// Dropped before it is ready, it spawns nothing, and its place in line goes to the next.
+/// Dropped before it is ready, it spawns nothing, and its place in line goes to the next. Not so
+/// where the new task runs inside the one that spawns, at the limit: it is accepted and has begun by
+/// then. Dropped half-way, it is queued beyond all bounds, and goes on by itself; in a group that is
+/// cancelled it is dropped, and the policy is told that it was [skipped](crate::join::Join::skipped).
 ///
 /// # Panics
 ///
@@ -76,7 +80,9 @@ where
             return Err(TrySpawnError::Cancelled(task));
         }
         match &self.crew.mode {
-            Mode::Unlimited(count) => Ok(self.crew.launch(count, self.name.take(), task)),
+            Mode::Unlimited(count) => {
+                Ok(self.crew.launch(count, self.depth.is_some(), self.name.take(), task))
+            }
             Mode::Limited(pool) => {
                 self.task = Some(task);
                 self.push(pool, false).ok_or(()).map_err(|()| match self.task.take() {
@@ -122,7 +128,7 @@ where
         match &self.crew.mode {
             Mode::Unlimited(count) => {
                 let task = self.take();
-                let id = self.crew.launch(count, self.name.take(), task);
+                let id = self.crew.launch(count, self.depth.is_some(), self.name.take(), task);
                 Poll::Ready(Spawned(Ok(id)))
             }
             Mode::Limited(pool) => {
@@ -209,6 +215,29 @@ impl<T: Send + 'static, E: Send + 'static, F> Spawn<'_, T, E, F> {
     }
 }
 
+impl<T: Send + 'static, E: Send + 'static, F> Spawn<'_, T, E, F> {
+    /// A nested task is dropped half-way.
+    #[cold]
+    fn hand_over(&self, id: TaskId, work: Work<T, E>) {
+        let core = &self.crew.core;
+        let goes_on = !self.crew.is_aborted() && !core.turns_away(&id);
+        let (Mode::Limited(pool), true) = (&self.crew.mode, goes_on) else {
+            // Its drop may panic: that is the task's panic.
+            core.settle(&id, || {
+                drop(work);
+                None
+            });
+            return;
+        };
+        // CANCEL: it was accepted, and is not lost.
+        let TaskId { index, name } = id;
+        let start = pool.push_begun(Job { index, name, work });
+        // Without a runtime a start panics, and the runner that is dropped ends the group. This is
+        // a drop already.
+        drop_payload(catch_unwind(AssertUnwindSafe(|| self.crew.start(start))));
+    }
+}
+
 fn boxed<T, E, F, Fut>(
     crew: &Arc<Crew<T, E>>,
     index: usize,
@@ -255,6 +284,9 @@ impl<T: Send + 'static, E: Send + 'static, F> Unpin for Spawn<'_, T, E, F> {}
 impl<T: Send + 'static, E: Send + 'static, F> Drop for Spawn<'_, T, E, F> {
     fn drop(&mut self) {
         self.leave();
+        if let Some((id, work)) = self.nested.take() {
+            self.hand_over(id, work);
+        }
     }
 }
 

@@ -41,6 +41,10 @@ impl Runtime {
         self.0.lock().unwrap().push_back(Kept(Box::pin(future)));
     }
 
+    pub(crate) fn spawn_and_keep(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.spawn(future);
+    }
+
     /// Nothing is kept.
     pub(crate) fn release(&self) {}
 

@@ -216,6 +216,26 @@ fn second_waiter_leaves_the_first_in_line() {
     });
 }
 
+/// G12: the last task ends while one waits, and before that one is told a task comes, and somebody
+/// who waits for it: he is not told of the quiet moment before.
+#[test]
+fn late_waiter_meets_the_last_task() {
+    explore(Explore::All, || {
+        let (runtime, group) = unlimited();
+        group.try_spawn(|_| async { Ok(()) }).unwrap();
+        let first = queued(group.wait_idle());
+        let task = run(runtime.take().unwrap());
+        group.try_spawn(|_| async { Ok(()) }).unwrap();
+        let mut late = queued(group.wait_idle());
+        task.join().unwrap();
+        assert!(poll(&mut late).is_pending(), "its task has not begun");
+        runtime.run();
+        future::block_on(late);
+        future::block_on(first);
+        join(group).unwrap();
+    });
+}
+
 /// G13: a task begins to wait while the group is aborted: it is reached.
 #[test]
 fn abort_meets_a_task() {

@@ -14,7 +14,6 @@ use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
-use std::time::Duration;
 
 /// What a task does.
 pub(crate) type Work<'s, 'env, T, E> =
@@ -246,13 +245,23 @@ impl<'s, 'env, T, E> Crew<'s, 'env, T, E> {
         }
     }
 
-    /// Waits until every task has ended, and helps. At the token's deadline the group is
-    /// cancelled; where `until` is the deadline, `false` is the answer then.
+    /// Waits until every task has ended, and helps. More may come: threads without work sleep.
+    pub(crate) fn wait_idle(self: &Arc<Self>) {
+        self.help();
+        self.watch_quiet(false);
+    }
+
+    /// Waits until every task has ended, and helps, where nothing comes any more. At the token's
+    /// deadline the group is cancelled; where `until_deadline`, `false` is the answer then.
     pub(crate) fn wait_quiet(self: &Arc<Self>, until_deadline: bool) -> bool {
         if !until_deadline {
             self.pool.close();
             self.help();
         }
+        self.watch_quiet(until_deadline)
+    }
+
+    fn watch_quiet(&self, until_deadline: bool) -> bool {
         let mut quiet = QuietWait { pool: &self.pool, ticket: None };
         let mut deadline = self.core.token.deadline().map(Deadline::at);
         loop {
@@ -277,11 +286,10 @@ impl<'s, 'env, T, E> Crew<'s, 'env, T, E> {
         }
     }
 
-    /// Waits until every task has ended, for no longer than `timeout`.
-    pub(crate) fn wait_quiet_for(&self, timeout: Duration) -> bool {
+    /// Waits until every task has ended, for no longer than until `limit`.
+    pub(crate) fn wait_quiet_until(&self, limit: Option<&Deadline>) -> bool {
         let mut quiet = QuietWait { pool: &self.pool, ticket: None };
-        let limit = Deadline::after(timeout);
-        let over = drive(limit.as_ref(), |waker| match quiet.poll(waker) {
+        let over = drive(limit, |waker| match quiet.poll(waker) {
             Place::Ready => Step::Ready(()),
             Place::Queued => Step::Queued { spin: true },
         });

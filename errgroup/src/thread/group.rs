@@ -6,13 +6,13 @@ use crate::builder::Builder;
 use crate::core::Verdict;
 use crate::error::{BuildError, LimitError, Spawned, TaskId, TrySpawnError};
 use crate::join::{FirstError, Join};
-use crate::primitives::{Arc, Mutex};
+use crate::primitives::{Arc, Deadline, Mutex};
 use crate::snapshot::Snapshot;
 use crate::token::{CancelToken, WaitCancelledOwned};
 use crate::waiters::Ticket;
 use std::fmt;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 #[cfg(feature = "async")]
 use {
     crate::pool::Place,
@@ -132,9 +132,10 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Group<T, E, 
         Snapshot::of(&self.crew().core, &self.crew().pool)
     }
 
-    /// Blocks until no accepted task is left. The group can go on afterwards.
+    /// Blocks until no accepted task is left, and does a share of the work. The group can go on
+    /// afterwards, with the threads that it has.
     pub fn wait_idle(&self) {
-        self.crew().wait_quiet(false);
+        self.crew().wait_idle();
     }
 
     /// The wait for the end of all tasks.
@@ -148,7 +149,7 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Group<T, E, 
     pub fn shutdown(self, grace: Duration) -> J::Output {
         self.token().cancel();
         let crew = Arc::clone(self.crew());
-        let over = crew.wait_quiet_for(grace);
+        let over = crew.wait_quiet_until(Deadline::after(grace).as_ref());
         self.end(over)
     }
 
@@ -235,9 +236,26 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Joining<T, E
     /// # Panics
     ///
     /// As [`wait`](Self::wait).
-    pub fn wait_timeout(mut self, timeout: Duration) -> Result<J::Output, Group<T, E, J>> {
+    pub fn wait_timeout(self, timeout: Duration) -> Result<J::Output, Group<T, E, J>> {
+        self.wait_until(Deadline::after(timeout).as_ref())
+    }
+
+    /// [`wait`](Self::wait) for no longer than until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// Tasks still run: the group comes back, and goes on.
+    ///
+    /// # Panics
+    ///
+    /// As [`wait`](Self::wait).
+    pub fn wait_deadline(self, deadline: Instant) -> Result<J::Output, Group<T, E, J>> {
+        self.wait_until(Some(&Deadline::at(deadline)))
+    }
+
+    fn wait_until(mut self, limit: Option<&Deadline>) -> Result<J::Output, Group<T, E, J>> {
         let group = self.take();
-        if group.crew().wait_quiet_for(timeout) { Ok(group.end(true)) } else { Err(group) }
+        if group.crew().wait_quiet_until(limit) { Ok(group.end(true)) } else { Err(group) }
     }
 }
 

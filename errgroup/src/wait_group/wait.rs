@@ -126,9 +126,10 @@ impl<S: Borrow<WaitGroup>> fmt::Debug for WaitEmpty<S> {
     }
 }
 
-/// Somebody was in the group until the deadline of a [`wait_timeout`](WaitEmpty::wait_timeout).
+/// Somebody was in the group until the deadline of a [`wait_timeout`](WaitEmpty::wait_timeout), or
+/// a task, where the wait was for an idle group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StillBusy(());
+pub struct StillBusy(pub(crate) ());
 
 impl fmt::Display for StillBusy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

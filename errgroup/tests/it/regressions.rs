@@ -70,4 +70,7 @@ impl Join<usize, ()> for Notes {
 mod threads;
 
 #[cfg(feature = "async")]
+mod left_behind;
+
+#[cfg(feature = "async")]
 mod tasks;

@@ -12,11 +12,11 @@ use std::time::Duration;
 
 const LIMITS: [Option<usize>; 3] = [None, Some(1), Some(4)];
 
-fn with_limit<E>(limit: Option<usize>) -> Builder<FirstError<E>> {
+pub(super) fn with_limit<E>(limit: Option<usize>) -> Builder<FirstError<E>> {
     limit.map_or_else(Builder::new, |limit| Builder::new().limit(limit))
 }
 
-fn group<E: Send + 'static>(limit: Option<usize>) -> Group<(), E> {
+pub(super) fn group<E: Send + 'static>(limit: Option<usize>) -> Group<(), E> {
     Group::build(with_limit(limit)).unwrap()
 }
 
