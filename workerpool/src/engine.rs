@@ -283,9 +283,6 @@ impl<J: Entry> Engine<J> {
             };
             line.promise_places(&mut after.batch);
             line.tell(&mut after.batch);
-            if !matches!(next, Next::Job(_)) {
-                line.tell_stuck(&mut after.batch);
-            }
             return (next, self.leave(line, &mut after));
         }
     }
@@ -349,6 +346,7 @@ impl<J: Entry> Engine<J> {
         let mut line = self.line.lock();
         line.crew.start_failed();
         line.tell(&mut after.batch);
+        line.tell_stuck(&mut after.batch);
         self.light(&line);
         // Not another start, which would fail likewise.
         let start = if line.crew.idle() > 0 { self.leave(line, &mut after) } else { None };
@@ -376,6 +374,8 @@ impl<J: Entry> Engine<J> {
                 None
             }
         };
+        // Whoever was called may come to what the others are parked for.
+        line.tell_stuck(&mut after.batch);
         drop(line);
         after.finish();
         start

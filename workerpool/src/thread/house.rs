@@ -24,8 +24,8 @@ pub(crate) trait Work: Entry + Send {
 
     /// Runs it, whatever it does.
     fn run(self, hooks: &Hooks, context: &Self::Context) -> Ran;
-    /// Ends it without running it.
-    fn refuse(self, why: JobError);
+    /// Ends it without running it, and says whom to tell.
+    fn refuse(self, why: JobError) -> Option<Ran>;
 }
 
 /// Starts a thread that calls [`House::serve`]. The threads of a pool, of a scope and of a model

@@ -43,8 +43,9 @@ impl<T: Send> Work for Value<T> {
         }
     }
 
-    fn refuse(self, _: JobError) {
+    fn refuse(self, _: JobError) -> Option<Ran> {
         drop_payload(self.0);
+        None
     }
 }
 
