@@ -9,6 +9,11 @@ use std::time::Duration;
 /// A job costs some hundred nanoseconds, whatever it does: items that take less want company. But
 /// items of one batch run one after the other, and what is in a batch cannot be shared out at the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum BatchSize {
     /// So many; 1 or more.
