@@ -173,7 +173,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
     }
 
     #[inline]
-    fn tag(&self) -> Option<Box<Tag>> {
+    pub(super) fn tag(&self) -> Option<Box<Tag>> {
         self.house.hooks.watch.as_ref()?.tag(self.name, self.lane)
     }
 
@@ -216,7 +216,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
         }
     }
 
-    fn rejected<F>(&self, job: F, reason: Reason) -> Rejected<F> {
+    pub(super) fn rejected<F>(&self, job: F, reason: Reason) -> Rejected<F> {
         self.house.engine.note_rejected();
         trace::rejected(self.house.hooks.pool(), reason);
         Rejected::new(job, reason)
