@@ -298,8 +298,7 @@ impl Builder {
         let adapt = self.adaptive.then(|| Adapt::new(threads));
         let most = adapt.as_ref().map_or(threads.max, |adapt| adapt.begin(threads));
         let crew = Crew::new(threads.min, most, self.queue.bound());
-        let keep_alive = (threads.min < threads.max).then_some(self.keep_alive);
-        let mut house = House::new(crew, lanes, keep_alive, hooks, context, starter);
+        let mut house = House::new(crew, lanes, Some(self.keep_alive), hooks, context, starter);
         house.adapt = adapt;
         Ok(if self.engine.has_stacks() { house.with_stacks() } else { house })
     }
