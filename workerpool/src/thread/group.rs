@@ -114,8 +114,11 @@ impl<'env, E: Send + 'env> Shared<'env, E> {
         state.first = Some(error);
         let members = mem::take(&mut state.members);
         drop(state);
-        let refused = members.iter().filter_map(|member| member.refuse(JobError::Aborted));
-        let refused = refused.map(|ran| self.house.finish(ran)).count();
+        let mut refused = 0;
+        for ran in members.iter().filter_map(|member| member.refuse(JobError::Aborted)) {
+            self.house.finish(ran);
+            refused += 1;
+        }
         if refused > 0 {
             self.house.engine.withdraw_many(refused, None);
         }
