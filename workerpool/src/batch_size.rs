@@ -6,9 +6,14 @@ use std::time::Duration;
 
 /// How many items of a [`map_batched`](crate::thread::Pool::map_batched) make one job.
 ///
-/// A job costs some hundred nanoseconds, whatever it does: items that take less want company. But
-/// items of one batch run one after the other, and what is in a batch cannot be shared out at the end.
+/// A job costs some fifty to a hundred nanoseconds, whatever it does: items that take less want
+/// company. But items of one batch run one after the other, and what is in a batch cannot be shared out at the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum BatchSize {
     /// So many; 1 or more.

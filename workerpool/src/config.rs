@@ -1,6 +1,6 @@
 //! A pool as it stands in a configuration file.
 
-use crate::thread::{Builder, Pool, Queue, Reject, Threads};
+use crate::thread::{Builder, Engine, Pool, Queue, Reject, Threads};
 use crate::timings::Timings;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::time::Duration;
@@ -55,6 +55,12 @@ pub struct PoolConfig {
     /// See [`Builder::lanes`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lanes: Option<usize>,
+    /// See [`Builder::engine`]: `"shared"`, or `"stealing"` where that feature is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<Engine>,
+    /// See [`Builder::adaptive`].
+    #[serde(skip_serializing_if = "is_false")]
+    pub adaptive: bool,
     /// See [`Builder::name`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -103,14 +109,19 @@ impl PoolConfig {
     /// A builder that has been told all this.
     pub fn builder(&self) -> Builder {
         // All of them, so that nobody forgets to pass a new one on.
-        let Self { threads, keep_alive, queue, reject, lanes, name, stack_size, timings, observe } =
-            self;
+        #[rustfmt::skip]
+        let Self {
+            threads, keep_alive, queue, reject, lanes, engine, adaptive, name, stack_size, timings,
+            observe,
+        } = self;
         let told = Pool::builder();
         let told = tell(told, *threads, Builder::threads);
         let told = tell(told, *keep_alive, Builder::keep_alive);
         let told = tell(told, *queue, Builder::queue);
         let told = tell(told, *reject, Builder::reject);
         let told = tell(told, *lanes, Builder::lanes);
+        let told = tell(told, *engine, Builder::engine);
+        let told = if *adaptive { told.adaptive() } else { told };
         let told = tell(told, name.as_deref(), Builder::name);
         let told = tell(told, *stack_size, Builder::stack_size);
         let told = tell(told, *timings, Builder::timings);

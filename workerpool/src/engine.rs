@@ -27,6 +27,7 @@ use crate::error::drop_payload;
 use crate::primitives::{Arc, Mutex, MutexGuard};
 use crate::state::{Crew, Summon};
 use crate::waiters::{Left, Progress, Ticket, WakePanic};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
 
 /// What a queue holds.
@@ -102,13 +103,17 @@ pub(crate) struct Engine<J> {
     line: Mutex<Line<J>>,
     /// Where workers keep the jobs that their jobs submit.
     stacks: Option<Stacks<J>>,
+    /// How often the limits have changed; written under the lock.
+    // LOOM: no atomic of the model's: what is read late is read again after the lock.
+    resizes: AtomicUsize,
 }
 
 type Guard<'a, J> = MutexGuard<'a, Line<J>>;
 
 impl<J: Entry> Engine<J> {
     pub(crate) fn new(crew: Crew, lanes: usize) -> Self {
-        Self { line: Mutex::new(Line::new(crew, lanes)), stacks: None }
+        let resizes = AtomicUsize::new(0);
+        Self { line: Mutex::new(Line::new(crew, lanes)), stacks: None, resizes }
     }
 
     /// Accepts a job if there is room for it. `make` is called under the lock then, and not
@@ -207,10 +212,19 @@ impl<J: Entry> Engine<J> {
         (Push::Accepted(self.leave(line, &mut after)), evicted)
     }
 
+    /// How often the limits have changed, for who has looked at them.
+    #[inline]
+    pub(crate) fn resizes(&self) -> usize {
+        // ORDERING: Relaxed: whoever comes from the lock sees what was changed under it before.
+        self.resizes.load(Ordering::Relaxed)
+    }
+
     /// A worker that was started takes its seat.
     pub(crate) fn arrive(&self) -> Arc<Seat<J>> {
+        let name = std::thread::current().name().map(Arc::from);
         let mut line = self.line.lock();
         let seat = self.take_seat(&mut line).unwrap_or_else(|| Arc::new(Seat::new()));
+        seat.deck.lock().name = name;
         line.seats.push(Arc::clone(&seat));
         seat
     }
@@ -283,9 +297,6 @@ impl<J: Entry> Engine<J> {
             };
             line.promise_places(&mut after.batch);
             line.tell(&mut after.batch);
-            if !matches!(next, Next::Job(_)) {
-                line.tell_stuck(&mut after.batch);
-            }
             return (next, self.leave(line, &mut after));
         }
     }
@@ -349,6 +360,7 @@ impl<J: Entry> Engine<J> {
         let mut line = self.line.lock();
         line.crew.start_failed();
         line.tell(&mut after.batch);
+        line.tell_stuck(&mut after.batch);
         self.light(&line);
         // Not another start, which would fail likewise.
         let start = if line.crew.idle() > 0 { self.leave(line, &mut after) } else { None };
@@ -376,6 +388,8 @@ impl<J: Entry> Engine<J> {
                 None
             }
         };
+        // Whoever was called may come to what the others are parked for.
+        line.tell_stuck(&mut after.batch);
         drop(line);
         after.finish();
         start

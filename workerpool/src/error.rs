@@ -32,6 +32,13 @@ pub enum BuildError {
     StealingReject(crate::Reject),
     /// `timings` is `Sampled(0)`: of each so many jobs one is timed, and so many is 1 or more.
     Timings(u32),
+    /// `lanes` is not 1, and one closure is to be fed with values, which have no lanes.
+    WorkersLanes(usize),
+    /// `timings` is not `Off`, and one closure is to be fed with values, which are not timed.
+    #[cfg(feature = "sync")]
+    WorkersTimings(crate::Timings),
+    /// `observe` was called, and one closure is to be fed with values, which are not listed.
+    WorkersObserve,
     /// The system refused a thread. Those that had been started have ended.
     Spawn(io::Error),
     /// `limit` is 0: no task of the pool would ever run.
@@ -57,6 +64,19 @@ impl fmt::Display for BuildError {
                 f,
                 "reject is {reject:?}: it must be Block, Fail, CallerRuns or DropNewest where workers steal"
             ),
+            Self::WorkersLanes(lanes) => {
+                write!(f, "lanes is {lanes}: it must be 1 for workers that are fed with values")
+            }
+            #[cfg(feature = "sync")]
+            Self::WorkersTimings(timings) => {
+                write!(
+                    f,
+                    "timings is {timings:?}: it must be Off for workers that are fed with values"
+                )
+            }
+            Self::WorkersObserve => {
+                f.write_str("observe is on: it must be off for workers that are fed with values")
+            }
             Self::Timings(each) => {
                 write!(f, "timings is one of each {each} jobs: it must be one of each 1 or more")
             }

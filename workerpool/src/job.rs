@@ -20,9 +20,12 @@ pub(crate) trait Claim: Send + Sync {
     fn run(&self) -> Ran;
     /// The next who runs it is no worker of the pool.
     fn note_outside(&self);
+    /// It was taken out of the queue, and no worker of the pool comes to it any more. Whoever waits
+    /// for it is told of that, if somebody parks.
+    fn hand_back(&self) -> Ran;
     fn is_void(&self) -> bool;
-    /// Ends it without running it; `false` if it started before.
-    fn refuse(&self, why: JobError) -> bool;
+    /// Ends it without running it, and says whom to tell; `None` if it started before.
+    fn refuse(&self, why: JobError) -> Option<Ran>;
 }
 
 /// The other side: of whoever waits for it.
@@ -30,9 +33,10 @@ pub(crate) trait Promise<T>: Claim {
     /// The result, once; `waker` is kept until there is one.
     fn poll(&self, waker: &Waker) -> Option<Result<T, JobError>>;
     fn is_over(&self) -> bool;
-    /// Whether it has started, on a worker of the pool, and is not over.
-    fn runs_inside(&self) -> bool;
-    /// Notes that a worker of the same pool parks until it is over; `false` if it is.
+    /// Whether a worker of the pool runs it, or has to come to it first.
+    fn needs_workers(&self) -> bool;
+    /// Notes that a worker of the same pool parks until it is over; `false` if it is, or needs no
+    /// worker.
     fn note_parked(&self) -> bool;
     /// Takes the note back; `false` if whoever ended the job has taken it.
     fn take_note(&self) -> bool;
@@ -185,15 +189,19 @@ where
         !matches!(self.state.lock().stage, Stage::Queued(..))
     }
 
-    fn refuse(&self, why: JobError) -> bool {
-        let Some((job, tag)) = self.claim() else { return false };
+    fn hand_back(&self) -> Ran {
+        let mut state = self.state.lock();
+        state.outside = true;
+        let unblock = mem::take(&mut state.parked);
+        let waker = if unblock { state.waker.take() } else { None };
+        Ran { outcome: Outcome::Void, waker, unblock }
+    }
+
+    fn refuse(&self, why: JobError) -> Option<Ran> {
+        let (job, tag) = self.claim()?;
         drop_payload(job);
         drop(tag);
-        let ran = self.settle(Err(why), Outcome::Void);
-        if let Some(waker) = ran.waker {
-            waker.wake();
-        }
-        true
+        Some(self.settle(Err(why), Outcome::Void))
     }
 }
 
@@ -228,9 +236,9 @@ where
         matches!(self.state.lock().stage, Stage::Over(_) | Stage::Gone)
     }
 
-    fn runs_inside(&self) -> bool {
+    fn needs_workers(&self) -> bool {
         let state = self.state.lock();
-        matches!(state.stage, Stage::Running) && !state.outside
+        matches!(state.stage, Stage::Queued(..) | Stage::Running) && !state.outside
     }
 
     fn take_note(&self) -> bool {
@@ -240,8 +248,9 @@ where
     fn note_parked(&self) -> bool {
         let mut state = self.state.lock();
         let over = matches!(state.stage, Stage::Over(_) | Stage::Gone);
-        state.parked |= !over;
-        !over
+        let parks = !over && !state.outside;
+        state.parked |= parks;
+        parks
     }
 }
 

@@ -96,7 +96,7 @@
 //! # When not to use it
 //!
 //! To split one computation over all cores, use rayon: its `join` costs a few nanoseconds, a job of a
-//! pool some fifty. For tasks of which any number may be under way at once, a runtime is enough.
+//! pool some fifty to a hundred. For tasks of which any number may be under way at once, a runtime is enough.
 //!
 //! # Coming from Go
 //!

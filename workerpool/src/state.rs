@@ -267,7 +267,7 @@ impl Crew {
     /// A worker is about to park until a job of this pool ends that runs elsewhere; `false` when
     /// every other busy worker is parked so, and nobody could ever end it.
     pub(crate) const fn block(&mut self) -> bool {
-        let last = self.blocked + 1 >= self.busy();
+        let last = self.blocked + 1 >= self.busy() && !self.may_find_more();
         if !last {
             self.blocked += 1;
         }
@@ -276,7 +276,12 @@ impl Crew {
 
     /// Whether every worker that has a job is parked until another's ends.
     pub(crate) const fn is_stuck(&self) -> bool {
-        self.blocked > 0 && self.blocked >= self.busy()
+        self.blocked > 0 && self.blocked >= self.busy() && !self.may_find_more()
+    }
+
+    /// Whether somebody may yet come to a job that waits: he is on the way, or a pause will end.
+    const fn may_find_more(&self) -> bool {
+        self.arriving > 0 || self.is_paused()
     }
 
     /// What a worker was parked for has ended, or it waits no longer.

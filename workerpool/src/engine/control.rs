@@ -3,6 +3,7 @@
 use super::line::{After, Line};
 use super::{Engine, Entry, Item, Outcome, Start, StrandId};
 use crate::metrics::Metrics;
+use std::sync::atomic::Ordering;
 
 impl<J: Entry> Engine<J> {
     /// A job that waits has become void. Its place is free when its turn comes, or when somebody
@@ -85,6 +86,8 @@ impl<J: Entry> Engine<J> {
         let mut after: After<J> = After::default();
         let mut line = self.line.lock();
         line.crew.resize(min, max);
+        // ORDERING: Relaxed: under the lock, before anybody is called to look.
+        self.resizes.fetch_add(1, Ordering::Relaxed);
         line.call_all(&mut after.batch);
         line.recount(true);
         line.promise_places(&mut after.batch);
@@ -125,7 +128,8 @@ impl<J: Entry> Engine<J> {
 
     /// Whether jobs wait for a worker.
     pub(crate) fn has_backlog(&self) -> bool {
-        self.line.lock().crew.queued() > 0
+        // What is lent to workers and not used counts as queued, and waits for nobody.
+        self.line.lock().has_work()
     }
 
     pub(crate) fn lanes(&self) -> usize {

@@ -24,8 +24,6 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct Seat<J> {
-    /// What its thread is called.
-    pub(super) name: Option<Arc<str>>,
     pub(super) deck: Mutex<Deck<J>>,
     /// Where its worker finds it, if it may put jobs there.
     pub(super) number: Option<usize>,
@@ -33,6 +31,8 @@ pub(crate) struct Seat<J> {
 
 #[derive(Debug)]
 pub(super) struct Deck<J> {
+    /// What the thread of its worker is called.
+    pub(super) name: Option<Arc<str>>,
     pub(super) jobs: VecDeque<Item<J>>,
     /// How many of its jobs the line still counts as queued: never fewer than there are.
     pub(super) counted: usize,
@@ -50,8 +50,8 @@ pub(super) struct Deck<J> {
 impl<J> Seat<J> {
     pub(super) fn new() -> Self {
         Self {
-            name: std::thread::current().name().map(Arc::from),
             deck: Mutex::new(Deck {
+                name: None,
                 jobs: VecDeque::new(),
                 counted: 0,
                 report: false,

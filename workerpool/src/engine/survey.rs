@@ -9,9 +9,10 @@ impl<J: Entry> Engine<J> {
     /// The numbers, and the workers.
     pub(crate) fn survey(&self) -> (Metrics, Vec<LiveWorker>) {
         let mut line = self.line.lock();
-        let seen = |seat: &Arc<Seat<J>>| LiveWorker {
-            name: seat.name.clone(),
-            state: if seat.deck.lock().runs { WorkerState::Running } else { WorkerState::Idle },
+        let seen = |seat: &Arc<Seat<J>>| {
+            let deck = seat.deck.lock();
+            let state = if deck.runs { WorkerState::Running } else { WorkerState::Idle };
+            LiveWorker { name: deck.name.clone(), state }
         };
         let workers = line.seats.iter().map(seen).collect();
         (Self::numbers(&mut line), workers)

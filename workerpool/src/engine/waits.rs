@@ -149,6 +149,19 @@ impl<J: Entry> Engine<J> {
         matches!(left, Left::Settled(()))
     }
 
+    /// What a worker is parked for needs no worker any more. Where it was told already that it waits
+    /// for ever, another is.
+    pub(crate) fn stands_down(&self, ticket: &mut Option<Ticket>) {
+        if self.rises(ticket) {
+            let mut after: After<J> = After::default();
+            let mut line = self.line.lock();
+            line.told_stuck = false;
+            line.tell_stuck(&mut after.batch);
+            drop(line);
+            after.finish();
+        }
+    }
+
     /// Whether a worker that is parked was told that it would wait for ever.
     pub(crate) fn is_told(&self, ticket: &Ticket) -> bool {
         matches!(self.line.lock().stuck.progress(ticket, Waker::noop()), Progress::Settled)

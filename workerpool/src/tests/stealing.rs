@@ -240,3 +240,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn places_that_are_lent_are_no_backlog() {
+    let (engine, mut workers) = asleep(1, 100);
+    push(&engine, 0, None);
+    assert_eq!(workers[0].look(&engine), Some(0));
+    assert!(keeps(&engine, &workers[0], 1));
+    assert!(engine.has_backlog(), "it waits for its worker");
+    assert_eq!(workers[0].look(&engine), Some(1));
+    assert!(!engine.has_backlog(), "nothing waits but places");
+}

@@ -10,6 +10,14 @@ use crate::error::{Reason, Rejected, RejectedBatch};
 use crate::job::Cell;
 use crate::policy::Reject;
 use crate::primitives::Arc;
+use crate::watch::Tag;
+
+/// A job of [`Pool::spawn_batch`] that has no place yet.
+enum Draft<F> {
+    Plain(Box<F>),
+    /// One of which more is to be known than a closure can hold.
+    Tagged(Arc<Cell<F, ()>>),
+}
 
 impl<'env> Pool<'env> {
     /// Submits many jobs, with one lock for all that there is room for; handles come in the order of
@@ -120,22 +128,26 @@ impl<'env> Submitter<'_, 'env> {
     where
         F: FnOnce() + Send + 'env,
     {
-        if self.deadline.is_some() {
-            return self.submit_batch(jobs).map(drop).map_err(|refused| RejectedBatch {
-                accepted: vec![(); refused.accepted.len()],
-                rejected: refused.rejected,
-                reason: refused.reason,
-            });
-        }
         // Made before the lock is taken: `jobs` is the user's.
-        let boxes: Vec<_> = jobs.into_iter().map(Box::new).collect();
-        let (mut rest, mut placed, mut back) = (boxes.into_iter(), 0, None);
+        let drafts: Vec<_> = jobs.into_iter().map(|job| self.draft(job)).collect();
+        let (mut rest, mut placed, mut back) = (drafts.into_iter(), 0, None);
         let all = self.place_all(
             &mut rest,
             &mut placed,
-            |job| self.item(Task::Plain(job)),
-            |job| {
-                self.spawn_full(job).map_err(|Rejected { job, reason }| {
+            |draft| {
+                self.item(match draft {
+                    Draft::Plain(job) => Task::Plain(job),
+                    Draft::Tagged(cell) => Task::Job(cell),
+                })
+            },
+            |draft| {
+                let alone = match draft {
+                    Draft::Plain(job) => self.spawn_full(job),
+                    Draft::Tagged(cell) => {
+                        self.submit_cell(&cell).map_err(|reason| self.refused(&cell, reason))
+                    }
+                };
+                alone.map_err(|Rejected { job, reason }| {
                     back = Some(job);
                     reason
                 })
@@ -143,9 +155,24 @@ impl<'env> Submitter<'_, 'env> {
         );
         let Err(reason) = all else { return Ok(()) };
         // The one that came back alone is counted already.
-        rest.as_slice().iter().for_each(|_| self.house.engine.note_rejected());
-        let rejected = back.into_iter().chain(rest.map(|job| *job)).collect();
+        let refused = rest.map(|draft| match draft {
+            Draft::Plain(job) => self.rejected(*job, reason).job,
+            Draft::Tagged(cell) => self.refused(&cell, reason).job,
+        });
+        let rejected = back.into_iter().chain(refused).collect();
         Err(RejectedBatch { accepted: vec![(); placed], rejected, reason })
+    }
+
+    fn draft<F>(&self, job: F) -> Draft<F>
+    where
+        F: FnOnce() + Send + 'env,
+    {
+        let tag = self.tag();
+        if self.deadline.is_none() && tag.is_none() {
+            return Draft::Plain(Box::new(job));
+        }
+        let tag = Tag::detached(tag, self.house.hooks.on_panic.as_ref());
+        Draft::Tagged(Cell::tagged(job, self.deadline, |()| false, Some(tag)))
     }
 
     /// Places all of `rest`, as many at once as there is room for, and says how many are. `alone`

@@ -33,8 +33,8 @@ pub enum Engine {
     /// first; a worker that has nothing to do takes the older half from another. Each 61st time a
     /// worker takes what waits in the queue, or the oldest of what it keeps, before its newest.
     ///
-    /// Jobs that come from outside, in batches or by a reservation, and those of subpools and keys go
-    /// through the queue, in order. Bounds, policies, pauses, purges and shutdowns are what they are
+    /// Jobs that come from outside, in batches or by a reservation, those of subpools, keys, groups and
+    /// maps, and the values of [`Workers`](super::Workers) go through the queue, in order. Bounds, policies, pauses, purges and shutdowns are what they are
     /// with one queue. Not to be had with several lanes, nor with [`Reject::DropOldest`]: nobody
     /// knows which of all jobs is the next, or the oldest.
     #[cfg(feature = "stealing")]
@@ -298,10 +298,24 @@ impl Builder {
         let adapt = self.adaptive.then(|| Adapt::new(threads));
         let most = adapt.as_ref().map_or(threads.max, |adapt| adapt.begin(threads));
         let crew = Crew::new(threads.min, most, self.queue.bound());
-        let keep_alive = (threads.min < threads.max).then_some(self.keep_alive);
-        let mut house = House::new(crew, lanes, keep_alive, hooks, context, starter);
+        let mut house = House::new(crew, lanes, Some(self.keep_alive), hooks, context, starter);
         house.adapt = adapt;
         Ok(if self.engine.has_stacks() { house.with_stacks() } else { house })
+    }
+
+    /// Whether all that it was told can be done with values, which have neither lanes nor tags.
+    pub(super) fn check_workers(&self) -> Result<(), BuildError> {
+        self.check()?;
+        if self.lanes != 1 {
+            return Err(BuildError::WorkersLanes(self.lanes));
+        }
+        if self.timings != Timings::Off {
+            return Err(BuildError::WorkersTimings(self.timings));
+        }
+        if self.observes {
+            return Err(BuildError::WorkersObserve);
+        }
+        Ok(())
     }
 
     /// What it was told, if it can be.

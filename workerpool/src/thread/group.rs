@@ -114,7 +114,11 @@ impl<'env, E: Send + 'env> Shared<'env, E> {
         state.first = Some(error);
         let members = mem::take(&mut state.members);
         drop(state);
-        let refused = members.iter().filter(|member| member.refuse(JobError::Aborted)).count();
+        let mut refused = 0;
+        for ran in members.iter().filter_map(|member| member.refuse(JobError::Aborted)) {
+            self.house.finish(ran);
+            refused += 1;
+        }
         if refused > 0 {
             self.house.engine.withdraw_many(refused, None);
         }
@@ -193,7 +197,7 @@ impl<'env, E: Send + 'env> Awaited<Found<E>> for Inside<'_, 'env, E> {
         more.then_some(Found::More)
     }
 
-    fn runs_inside(&self) -> bool {
+    fn needs_workers(&self) -> bool {
         let state = self.shared.state.lock();
         state.outside == 0 && state.members.is_empty()
     }
@@ -239,7 +243,8 @@ impl<'env, E: Send + 'env> GroupHandle<'env, E> {
         let cell = Submitter::new(house).cell(job, |_| false);
         let shared = Arc::clone(&self.shared);
         let member = Arc::new(Member { cell: Arc::clone(&cell), shared });
-        let accepted = Job { promise: Arc::clone(&member) as _, house: Arc::clone(house) };
+        let accepted =
+            Job { promise: Arc::clone(&member) as _, house: Arc::clone(house), has_turn: false };
         let (admitted, placed) = match self.shared.admit(Arc::clone(&member) as _) {
             Ok(()) => (true, self.place(&member)),
             Err(reason) => (false, Err(reason)),

@@ -18,12 +18,15 @@ use std::time::{Duration, Instant};
 ///
 /// A job of a pool that waits for another of the same pool does not sit in the way: one that has not
 /// started is taken out of the queue and run where it is waited for. One that runs elsewhere is
-/// waited for, unless every other worker that has a job waits so too: that is
+/// waited for, and so is one of a subpool or key, which has to wait for its turn; unless nobody is
+/// left to run it, because every other worker that has a job waits so too: that is
 /// [`JobError::WouldDeadlock`].
 #[must_use = "dropping a job's handle detaches it; `spawn` needs none"]
 pub struct Job<'env, T> {
     pub(super) promise: Arc<dyn Promise<T> + 'env>,
     pub(super) house: Arc<House<'env, Task<'env>>>,
+    /// It is of a strand: whose turn it is, the pool says, and not whoever waits.
+    pub(super) has_turn: bool,
 }
 
 impl<T> Job<'_, T> {
@@ -68,11 +71,10 @@ impl<T> Job<'_, T> {
     /// Ends the job if it has not started: `true` then, and its result is [`JobError::Aborted`].
     /// What it captured is dropped before this returns.
     pub fn abort(&self) -> bool {
-        let aborted = self.promise.refuse(JobError::Aborted);
-        if aborted {
-            self.house.engine.withdraw(None);
-        }
-        aborted
+        let Some(refused) = self.promise.refuse(JobError::Aborted) else { return false };
+        self.house.finish(refused);
+        self.house.engine.withdraw(None);
+        true
     }
 
     pub(crate) fn wait_until(
@@ -100,8 +102,11 @@ impl<T> Job<'_, T> {
         park_inside(&self.house, &*self.promise).unwrap_or(Err(JobError::WouldDeadlock))
     }
 
-    /// Runs it here if nobody has started it.
+    /// Runs it here if nobody has started it, and it has no turn to wait for.
     fn run_here(&self) -> bool {
+        if self.has_turn {
+            return false;
+        }
         let ran = self.house.nest(|| self.promise.run());
         let Some(ran) = ran else { return false };
         let outcome = self.house.finish(ran);
@@ -116,10 +121,10 @@ impl<T> Job<'_, T> {
 /// What a worker may park for, though it is of the same pool.
 pub(super) trait Awaited<R> {
     fn poll(&self, waker: &Waker) -> Option<R>;
-    /// Whether workers of the pool run all of it. What has not started, or runs by hand, needs none
-    /// of those that park.
-    fn runs_inside(&self) -> bool;
-    /// Notes that a worker parks until it is over; `false` if it is.
+    /// Whether workers of the pool run all of it, or have to come to it first. What runs by hand
+    /// needs none of those that park.
+    fn needs_workers(&self) -> bool;
+    /// Notes that a worker parks until it is over; `false` if it is, or needs no worker.
     fn note_parked(&self) -> bool;
     /// Takes the note back; `false` if whoever ended it has taken it.
     fn take_note(&self) -> bool;
@@ -130,8 +135,8 @@ impl<T> Awaited<Result<T, JobError>> for dyn Promise<T> + '_ {
         Promise::poll(self, waker)
     }
 
-    fn runs_inside(&self) -> bool {
-        Promise::runs_inside(self)
+    fn needs_workers(&self) -> bool {
+        Promise::needs_workers(self)
     }
 
     fn note_parked(&self) -> bool {
@@ -155,8 +160,13 @@ pub(super) fn park_inside<R>(
             return Step::Ready(Some(result));
         }
         let told = match &ticket {
+            // It was handed back since: who runs it now is no worker.
+            Some(_) if !what.needs_workers() => {
+                engine.stands_down(&mut ticket);
+                false
+            }
             Some(ticket) => engine.is_told(ticket),
-            None if !what.runs_inside() => false,
+            None if !what.needs_workers() => false,
             None => match engine.block(&mut ticket, waker) {
                 true => {
                     if !what.note_parked() {

@@ -24,8 +24,8 @@ pub(crate) trait Work: Entry + Send {
 
     /// Runs it, whatever it does.
     fn run(self, hooks: &Hooks, context: &Self::Context) -> Ran;
-    /// Ends it without running it.
-    fn refuse(self, why: JobError);
+    /// Ends it without running it, and says whom to tell.
+    fn refuse(self, why: JobError) -> Option<Ran>;
 }
 
 /// Starts a thread that calls [`House::serve`]. The threads of a pool, of a scope and of a model
@@ -53,7 +53,7 @@ pub(crate) struct House<'env, W: Work> {
     pub(crate) context: W::Context,
     /// Who finds out how many workers are best, where somebody is to.
     pub(crate) adapt: Option<Adapt>,
-    /// `None`: no worker ever goes for want of work.
+    /// For how long a worker stays that is not needed; `None`: who starts it knows.
     keep_alive: Option<Duration>,
     starter: Starter<'env, W>,
     started: AtomicUsize,
@@ -69,6 +69,25 @@ thread_local! {
     #[allow(clippy::missing_const_for_thread_local, reason = "the model cannot")]
     /// Whose worker this thread is, and how many jobs run inside each other.
     static INSIDE: Cell<Inside> = Cell::new(Inside { house: 0, seat: 0, depth: 0 });
+}
+
+/// What a worker knows of itself from one fetch to the next.
+struct Habits {
+    /// Not before the first sleep: a new thread would have to ask first on how many cores it runs,
+    /// which takes longer than the spin.
+    spins: bool,
+    /// What the limits were looked at for.
+    resizes: Option<usize>,
+    /// Whether a worker may go for want of work, by the limits.
+    varies: bool,
+}
+
+/// What a fetch comes to.
+enum Found<W> {
+    Job(Item<W>),
+    Leave,
+    /// The limits have changed: how long it may sleep is asked anew.
+    Again,
 }
 
 #[derive(Clone, Copy)]
@@ -213,12 +232,10 @@ impl<'env, W: Work> House<'env, W> {
         let before = INSIDE.with(|it| it.replace(inside));
         call(self.hooks.on_start.as_ref());
         let mut done = None;
-        // Not before the first sleep: a new thread would have to ask first on how many cores it
-        // runs, which takes longer than the spin.
-        let mut spins = false;
+        let mut habits = Habits { spins: false, resizes: None, varies: true };
         loop {
             let next = self.engine.next_own(&seat, &mut done);
-            let item = match next.or_else(|| self.fetch(&seat, &mut done, &mut spins, until)) {
+            let item = match next.or_else(|| self.fetch(&seat, &mut done, &mut habits, until)) {
                 Some(item) => item,
                 None => break,
             };
@@ -229,6 +246,8 @@ impl<'env, W: Work> House<'env, W> {
                 adapt.note(self);
             }
         }
+        // It has no seat any more: what the hook submits goes through the queue.
+        INSIDE.with(|it| it.set(Inside { seat: usize::MAX, ..inside }));
         call(self.hooks.on_stop.as_ref());
         INSIDE.with(|it| it.set(before));
     }
@@ -238,7 +257,7 @@ impl<'env, W: Work> House<'env, W> {
         self: &Arc<Self>,
         seat: &Arc<crate::engine::Seat<W>>,
         done: &mut Option<Done>,
-        spins: &mut bool,
+        habits: &mut Habits,
         until: &dyn Fn() -> Option<Deadline>,
     ) -> Option<Item<W>> {
         let mut ticket = None;
@@ -247,36 +266,58 @@ impl<'env, W: Work> House<'env, W> {
         let mut yields = if done.is_some() { YIELDS } else { 0 };
         loop {
             let mut slept = false;
-            let deadline = if stays { None } else { until() };
+            let resizes = self.engine.resizes();
+            if habits.resizes != Some(resizes) {
+                (habits.resizes, habits.varies) = (Some(resizes), self.varies());
+                stays = false;
+            }
+            let deadline = if stays || !habits.varies { None } else { until() };
             let found = drive(deadline.as_ref(), |waker| {
                 loop {
                     let (next, start) = self.engine.next(seat, done, &mut ticket, waker);
                     self.start(start);
                     match next {
-                        Next::Job(item) => return Step::Ready(Some(item)),
-                        Next::Leave => return Step::Ready(None),
+                        Next::Job(item) => return Step::Ready(Found::Job(item)),
+                        Next::Leave => return Step::Ready(Found::Leave),
+                        Next::Asleep if self.engine.resizes() != resizes => {
+                            return Step::Ready(Found::Again);
+                        }
                         Next::Asleep if yields > 0 => {
                             yields -= 1;
                             thread::yield_now();
                         }
                         Next::Asleep => {
                             slept = true;
-                            return Step::Queued { spin: *spins };
+                            return Step::Queued { spin: habits.spins };
                         }
                     }
                 }
             });
-            *spins |= slept;
-            match (found, ticket.take()) {
-                (Some(found), _) => return found,
-                (None, None) => {}
-                (None, Some(held)) => match self.engine.expire(seat, held) {
+            habits.spins |= slept;
+            let late = match found {
+                Some(Found::Job(item)) => return Some(item),
+                Some(Found::Leave) => return None,
+                Some(Found::Again) => None,
+                None => ticket.take(),
+            };
+            match late {
+                None => {}
+                Some(held) => match self.engine.expire(seat, held) {
                     Expiry::Goes => return None,
                     Expiry::Looks => stays = false,
                     Expiry::Stays => stays = true,
                 },
             }
         }
+    }
+
+    /// Whether a worker may go for want of work.
+    fn varies(&self) -> bool {
+        if self.keep_alive.is_none() || self.adapt.is_some() {
+            return true;
+        }
+        let (min, max) = self.engine.limits();
+        min < max
     }
 
     /// Tells whoever waits for a job that it is over.

@@ -169,7 +169,7 @@ impl<'env> Pool<'env> {
 
     /// Takes out what waits in the queue. What is not run by hand is aborted.
     pub fn purge(&self) -> Vec<Returned<'env>> {
-        returned(self.house().engine.sweep(|_| true))
+        returned(self.house(), self.house().engine.sweep(|_| true))
     }
 
     /// The wait for the moment when nothing that was accepted waits or runs. What is submitted
@@ -187,7 +187,7 @@ impl<'env> Pool<'env> {
     /// Takes no more jobs from now on, and gives back those that wait; what runs goes on. What is
     /// not run by hand is aborted. To wait for the workers, call [`shutdown`](Self::shutdown).
     pub fn shutdown_now(&self) -> Vec<Returned<'env>> {
-        returned(self.owner.close(true))
+        returned(self.house(), self.owner.close(true))
     }
 
     /// [`shutdown`](Self::shutdown), and waits for the end for no longer than `timeout`.
@@ -261,8 +261,16 @@ impl<'env> Pool<'env> {
     }
 }
 
-fn returned(items: Vec<Item<Task<'_>>>) -> Vec<Returned<'_>> {
-    let named = |item: Item<_>| Returned { lane: item.lane.into(), task: Some(item.entry) };
+fn returned<'env>(
+    house: &Arc<House<'env, Task<'env>>>,
+    items: Vec<Item<Task<'env>>>,
+) -> Vec<Returned<'env>> {
+    let named = |Item { entry, lane, .. }| {
+        if let Task::Job(job) = &entry {
+            house.finish(job.hand_back());
+        }
+        Returned { lane: usize::from(lane), task: Some(entry) }
+    };
     items.into_iter().map(named).collect()
 }
 
@@ -296,7 +304,10 @@ impl Returned<'_> {
 impl Drop for Returned<'_> {
     fn drop(&mut self) {
         if let Some(task) = self.task.take() {
-            task.refuse(JobError::Aborted);
+            // Nobody of the pool is parked for what was handed back.
+            if let Some(waker) = task.refuse(JobError::Aborted).and_then(|ran| ran.waker) {
+                waker.wake();
+            }
         }
     }
 }

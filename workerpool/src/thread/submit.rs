@@ -173,7 +173,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
     }
 
     #[inline]
-    fn tag(&self) -> Option<Box<Tag>> {
+    pub(super) fn tag(&self) -> Option<Box<Tag>> {
         self.house.hooks.watch.as_ref()?.tag(self.name, self.lane)
     }
 
@@ -201,7 +201,8 @@ impl<'p, 'env> Submitter<'p, 'env> {
         T: Send + 'env,
         F: FnOnce() -> T + Send + 'env,
     {
-        Job { promise: cell, house: Arc::clone(self.house) }
+        let has_turn = self.strand.is_some();
+        Job { promise: cell, house: Arc::clone(self.house), has_turn }
     }
 
     pub(super) fn refused<T, F>(&self, cell: &Cell<F, T>, reason: Reason) -> Rejected<F>
@@ -215,7 +216,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
         }
     }
 
-    fn rejected<F>(&self, job: F, reason: Reason) -> Rejected<F> {
+    pub(super) fn rejected<F>(&self, job: F, reason: Reason) -> Rejected<F> {
         self.house.engine.note_rejected();
         trace::rejected(self.house.hooks.pool(), reason);
         Rejected::new(job, reason)
@@ -246,7 +247,9 @@ impl<'p, 'env> Submitter<'p, 'env> {
             Overflow::Drop => {
                 self.house.engine.note_rejected();
                 trace::rejected(self.house.hooks.pool(), Reason::Full);
-                cell.refuse(JobError::Dropped);
+                if let Some(refused) = cell.refuse(JobError::Dropped) {
+                    self.house.finish(refused);
+                }
                 Ok(())
             }
             Overflow::RunHere => {
@@ -322,7 +325,13 @@ impl<'p, 'env> Submitter<'p, 'env> {
         let (push, evicted) = self.house.engine.push_evicting(&mut make);
         if let Some(evicted) = evicted {
             let dropped = match evicted.entry {
-                Task::Job(job) => job.refuse(JobError::Dropped),
+                Task::Job(job) => match job.refuse(JobError::Dropped) {
+                    Some(refused) => {
+                        self.house.finish(refused);
+                        true
+                    }
+                    None => false,
+                },
                 plain => {
                     plain.refuse(JobError::Dropped);
                     true

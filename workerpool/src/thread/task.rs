@@ -42,12 +42,13 @@ impl Work for Task<'_> {
         }
     }
 
-    fn refuse(self, why: JobError) {
+    fn refuse(self, why: JobError) -> Option<Ran> {
         match self {
-            Self::Plain(job) => crate::error::drop_payload(job),
-            Self::Job(job) => {
-                job.refuse(why);
+            Self::Plain(job) => {
+                crate::error::drop_payload(job);
+                None
             }
+            Self::Job(job) => job.refuse(why),
         }
     }
 }

@@ -43,8 +43,9 @@ impl<T: Send> Work for Value<T> {
         }
     }
 
-    fn refuse(self, _: JobError) {
+    fn refuse(self, _: JobError) -> Option<Ran> {
         drop_payload(self.0);
+        None
     }
 }
 
@@ -330,11 +331,13 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// As [`build`](Self::build).
+    /// As [`build`](Self::build); and [`lanes`](Self::lanes), [`timings`](Self::timings) and
+    /// [`observe`](Self::observe) are refused: values have none of them.
     pub fn build_workers<T: Send + 'static>(
         self,
         handler: impl Fn(T) + Send + Sync + 'static,
     ) -> Result<Workers<T>, BuildError> {
+        self.check_workers()?;
         let (starter, handles) = self.starter::<Value<T>>();
         let owner = Owner::start(self.house(Box::new(handler) as _, starter)?, handles)?;
         Ok(Workers { owner: Arc::new(owner) })

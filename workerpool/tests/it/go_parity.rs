@@ -6,19 +6,18 @@
 //!
 //! | what cannot occur here | in Go | why |
 //! |---|---|---|
-//! | a group's context that is cancelled while its jobs wait | pond's `…ContextCanceledWithQueuedTasks`, for groups | pools have no groups yet; the jobs of a batch stand for them in `pond::task_group_…` |
 //! | a size of 0 that means no limit | pond's `ResizeWithZeroMaxConcurrency` | it is an error: `pond::pool_resize_to_zero` |
 //! | a job that ends its thread | pond's `TaskInvokesGoexit` | Rust has no `Goexit`; a panic without a message comes closest: `pond::task_invokes_goexit` |
 //! | a pool that is opened again | ants' `RebootNewPool` | closed is closed, and a new pool costs nothing more: `ants::reboot_new_pool` |
 //! | a pool whose workers are allocated before | ants' `PreMalloc` variants | workers take no memory of the pool's before they are started |
-//! | a pool with one function for all values | ants' `PoolWithFunc` variants | jobs are closures; what is asserted is the same |
+//! | a pool with one function for all values | ants' `PoolWithFunc` variants | `Workers` is that, and has tests of its own in `workers.rs`; what the variants assert beside is asserted of jobs here |
 //! | a bound for submitters that wait, beside that of the queue | ants' `MaxBlockingSubmit` | who waits is not bounded; who may not wait is told: `ants::max_blocking_submit` |
 //! | a panic that ends the process | gammazero's `PanicDo`, ants' `PanicWithoutHandler` | it is the result of the job: `gammazero::panic_do` |
 //! | a pool that rethrows a panic from `Wait` | conc | it is the result of the handle: `conc::panics_do_not_exhaust_goroutines` |
 
 use crate::support::{Counter, Gate, ends, until};
 use lockgate_workerpool::thread::{Pool, Queue, Reject};
-use lockgate_workerpool::{JobError, Reason, ResizeError, ShutdownError};
+use lockgate_workerpool::{GroupError, JobError, Reason, ResizeError, ShutdownError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -83,9 +82,11 @@ mod pond {
         ends(|| {
             let pool = Pool::new(2).unwrap();
             let gate = occupy(&pool, 2);
-            let jobs = pool.submit_batch((0..10).map(|n| move || n)).unwrap();
+            let group = pool.group::<()>();
+            let jobs: Vec<_> = (0..10).map(|n| group.submit(move || Ok(n)).unwrap()).collect();
             let stops = pool.clone();
             let stopper = thread::spawn(move || drop(stops.shutdown_now()));
+            assert!(matches!(group.wait(), Err(GroupError::Job(JobError::Aborted))));
             for job in jobs {
                 assert!(matches!(job.wait(), Err(JobError::Aborted)));
             }

@@ -19,7 +19,7 @@ fn what_is_not_there_is_the_builders() {
 
 #[test]
 fn everything_comes_and_goes() {
-    let text = r#"{"threads":{"min":1,"max":3},"keep_alive":"1s 500ms","queue":{"bounded":7},"reject":"drop_oldest","lanes":2,"name":"io","stack_size":65536,"timings":{"sampled":10},"observe":true}"#;
+    let text = r#"{"threads":{"min":1,"max":3},"keep_alive":"1s 500ms","queue":{"bounded":7},"reject":"drop_oldest","lanes":2,"engine":"shared","adaptive":true,"name":"io","stack_size":65536,"timings":{"sampled":10},"observe":true}"#;
     let config = read(text).unwrap();
     assert_eq!(config.threads, Some(ThreadsConfig::Range { min: 1, max: 3 }));
     assert_eq!(config.keep_alive, Some(Duration::from_millis(1500)));
@@ -27,7 +27,7 @@ fn everything_comes_and_goes() {
     assert_eq!(config.timings, Some(Timings::Sampled(10)));
     assert_eq!(serde_json::to_string(&config).unwrap(), text);
     let pool = config.builder().build().unwrap();
-    assert_eq!((pool.threads(), pool.metrics().lanes.len()), (1..=3, 2));
+    assert_eq!((pool.threads(), pool.metrics().lanes.len()), (1..=1, 2), "it is adaptive");
     assert!(pool.pause());
     pool.submit(|| ()).unwrap().abort();
     assert_eq!(&*pool.snapshot().name, "io");
@@ -82,4 +82,28 @@ fn errors_name_the_knob_and_the_range() {
         let told = read(text).unwrap_err();
         assert!(told.starts_with(error), "{told}");
     }
+}
+
+#[test]
+fn batch_sizes_stand_in_files_too() {
+    use lockgate_workerpool::BatchSize;
+    for (text, size) in [
+        (r#"{"fixed":64}"#, BatchSize::Fixed(64)),
+        (r#""per_core""#, BatchSize::PerCore),
+        (r#""auto""#, BatchSize::Auto),
+    ] {
+        assert_eq!(serde_json::from_str::<BatchSize>(text).unwrap(), size);
+        assert_eq!(serde_json::to_string(&size).unwrap(), text);
+    }
+}
+
+#[cfg(feature = "stealing")]
+#[test]
+fn the_engine_stands_in_the_file() {
+    use lockgate_workerpool::thread::Engine;
+    let config = read(r#"{ "engine": "stealing", "threads": 2 }"#).unwrap();
+    assert_eq!(config.engine, Some(Engine::Stealing));
+    assert!(format!("{:?}", config.builder()).contains("Stealing"));
+    let told = read(r#"{ "engine": "stealing", "lanes": 2 }"#).unwrap_err();
+    assert!(told.starts_with("lanes is 2: it must be 1 where workers steal"), "{told}");
 }

@@ -278,3 +278,33 @@ impl Ledger {
         };
     }
 }
+
+#[test]
+fn what_the_last_hook_of_a_worker_submits_runs() {
+    let slot: Arc<Mutex<Option<Pool<'static>>>> = Arc::default();
+    let (taken, ran) = (Arc::clone(&slot), Counter::default());
+    let counts = ran.clone();
+    let builder = Pool::builder().threads(0..=1).keep_alive(Duration::from_millis(5));
+    let stop = move || {
+        let pool = taken.lock().unwrap().take();
+        if let Some(pool) = pool {
+            let counts = counts.clone();
+            pool.spawn(move || counts.tick()).unwrap();
+        }
+    };
+    let pool = builder.engine(Engine::Stealing).on_stop(stop).build().unwrap();
+    *slot.lock().unwrap() = Some(pool.clone());
+    pool.submit(|| ()).unwrap().wait().unwrap();
+    until("the hook's job runs", || ran.value() == 1);
+    pool.wait_idle().wait();
+}
+
+#[test]
+fn a_seat_is_named_after_its_worker() {
+    let pool = Pool::builder().threads(2).name("io").engine(Engine::Stealing).build().unwrap();
+    until("both are there", || pool.snapshot().workers.len() == 2);
+    let mut names: Vec<_> =
+        pool.snapshot().workers.iter().filter_map(|it| it.name.clone()).collect();
+    names.sort();
+    assert!(names.iter().map(|name| &**name).eq(["io-0", "io-1"]), "{names:?}");
+}

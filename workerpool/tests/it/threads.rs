@@ -227,3 +227,20 @@ fn a_job_behind_one_that_blocks_is_run_by_another_worker() {
     gate.open();
     blocks.wait().unwrap();
 }
+
+#[test]
+fn who_may_go_for_want_of_work_is_said_by_the_limits_of_the_day() {
+    let pool = Pool::builder().threads(4).keep_alive(Duration::from_millis(5)).build().unwrap();
+    until("all sleep", || pool.metrics().idle == 4);
+    pool.resize(2..=4).unwrap();
+    until("two have gone", || pool.metrics().workers == 2);
+    std::thread::sleep(Duration::from_millis(20));
+    assert_eq!(pool.metrics().workers, 2);
+    // Those two have learned that they stay.
+    pool.resize(1..=4).unwrap();
+    until("one more has gone", || pool.metrics().workers == 1);
+    pool.resize(3..=3).unwrap();
+    until("all sleep", || pool.metrics().idle == 3);
+    std::thread::sleep(Duration::from_millis(20));
+    assert_eq!(pool.metrics().workers, 3);
+}

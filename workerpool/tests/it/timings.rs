@@ -179,3 +179,28 @@ fn threads_are_called_as_the_pool_with_a_number() {
     until("they have names", || seen() == ["debugged-0", "debugged-1", "debugged-2"]);
     pool.shutdown().wait().unwrap();
 }
+
+#[test]
+fn jobs_of_a_batch_are_seen_as_others_are() {
+    let told = Counter::default();
+    let tells = told.clone();
+    let builder = Pool::builder().threads(1).queue(Queue::Bounded(4)).reject(Reject::Fail);
+    let builder = builder.timings(Timings::All).observe().on_panic(move |_| tells.tick());
+    let pool = builder.build().unwrap();
+    pool.pause();
+    let job = |_| || panic!("a job");
+    let named = pool.named("batch");
+    let refused = named.spawn_batch((0..6).map(job)).unwrap_err();
+    assert_eq!((refused.accepted.len(), refused.rejected.len()), (4, 2));
+    let seen = pool.snapshot().jobs;
+    assert_eq!(seen.iter().filter(|job| job.name.as_deref() == Some("batch")).count(), 4);
+    drop(refused);
+    pool.resume();
+    pool.wait_idle().wait();
+    assert_eq!((told.value(), pool.metrics().rejected), (4, 2));
+    assert_eq!(pool.times().unwrap().run.count(), 4);
+    let soon = Instant::now() + Duration::from_secs(3600);
+    pool.submitter().deadline(soon).spawn_batch([|| panic!("a job")]).unwrap();
+    pool.wait_idle().wait();
+    assert_eq!(told.value(), 5, "a deadline keeps no panic from the hook");
+}

@@ -1,9 +1,10 @@
 //! Subpools, keys and batches.
 
-use crate::support::{Counter, Gate, until};
-use lockgate_workerpool::Reason;
+use crate::support::{Counter, Gate, PATIENCE, until};
 use lockgate_workerpool::thread::{Pool, Queue, Reject};
+use lockgate_workerpool::{JobError, Reason};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 #[test]
 fn a_subpool_runs_so_many_at_once_and_leaves_the_rest_to_others() {
@@ -208,4 +209,141 @@ fn an_abort_of_the_next_in_line_lets_the_others_go_in_order() {
     pool.resume();
     pool.wait_idle().wait();
     assert_eq!(*order.lock().unwrap(), ['c', 'd']);
+}
+
+/// One worker holds the key; another, of another job, waits for a job of it.
+#[test]
+fn whoever_waits_inside_for_a_job_of_a_key_does_not_overtake_the_key() {
+    let pool = Pool::new(3).unwrap();
+    let keyed = Arc::new(pool.keyed());
+    let (gate, log) = (Gate::default(), Arc::new(Mutex::new(Vec::new())));
+    let held = gate.clone();
+    keyed.spawn("a", move || held.pass()).unwrap();
+    for n in 0..3 {
+        let log = Arc::clone(&log);
+        keyed.spawn("a", move || log.lock().unwrap().push(n)).unwrap();
+    }
+    let (inner, last, started) = (Arc::clone(&keyed), Arc::clone(&log), Counter::default());
+    let starts = started.clone();
+    let outer = pool.submit(move || {
+        let job = inner.submit("a", move || last.lock().unwrap().push(3)).unwrap();
+        starts.add();
+        job.wait()
+    });
+    until("it waits", || started.value() == 1);
+    std::thread::sleep(Duration::from_millis(20));
+    assert!(log.lock().unwrap().is_empty(), "the key is held");
+    gate.open();
+    assert!(outer.unwrap().wait().unwrap().is_ok());
+    assert_eq!(*log.lock().unwrap(), [0, 1, 2, 3]);
+}
+
+#[test]
+fn a_map_inside_keeps_the_cap_of_its_subpool() {
+    let pool = Pool::new(4).unwrap();
+    let part = pool.subpool(1);
+    let (running, most) = (Counter::default(), Arc::new(Mutex::new(0)));
+    let over = running.clone();
+    let now = Arc::new(Mutex::new(()));
+    let peak = Arc::clone(&most);
+    let (inner, maps) = (part.clone(), 2);
+    let jobs: Vec<_> = (0..maps)
+        .map(|_| {
+            let (part, now, peak, over) =
+                (inner.clone(), Arc::clone(&now), Arc::clone(&peak), over.clone());
+            pool.submit(move || {
+                let items = part.submitter().map(0..20, move |n| {
+                    // Whoever is beside it finds it locked.
+                    let alone = now.try_lock();
+                    if alone.is_err() {
+                        *peak.lock().unwrap() += 1;
+                    }
+                    std::thread::sleep(Duration::from_micros(200));
+                    over.add();
+                    n
+                });
+                items.wait().unwrap()
+            })
+            .unwrap()
+        })
+        .collect();
+    for job in jobs {
+        assert!(job.wait().unwrap().into_iter().eq(0..20));
+    }
+    assert_eq!((running.value(), *most.lock().unwrap()), (40, 0));
+}
+
+#[test]
+fn a_job_that_waits_for_its_own_key_is_told() {
+    for threads in [1, 2] {
+        let pool = Pool::new(threads).unwrap();
+        let keyed = Arc::new(pool.keyed());
+        let inner = Arc::clone(&keyed);
+        let job = keyed.submit("a", move || inner.submit("a", || 1).unwrap().wait());
+        let told = job.unwrap().wait_timeout(PATIENCE).expect("it ends").unwrap();
+        assert!(matches!(told, Err(JobError::WouldDeadlock)), "{told:?}");
+        pool.wait_idle().wait();
+        assert_eq!(pool.metrics().completed, 2, "it ran when its turn came");
+    }
+}
+
+#[test]
+fn what_waits_for_its_turn_is_not_given_up_in_a_pause() {
+    let pool = Pool::new(2).unwrap();
+    let keyed = Arc::new(pool.keyed());
+    let (inner, gate, started) = (Arc::clone(&keyed), Gate::default(), Counter::default());
+    let (held, starts) = (gate.clone(), started.clone());
+    let job = pool.submit(move || {
+        starts.add();
+        held.pass();
+        let job = inner.submit("a", || 1).unwrap();
+        starts.add();
+        job.wait()
+    });
+    until("it runs", || started.value() == 1);
+    pool.pause();
+    gate.open();
+    until("it waits", || started.value() == 2);
+    std::thread::sleep(Duration::from_millis(20));
+    let job = job.unwrap();
+    assert!(!job.is_finished(), "a pause ends");
+    pool.resume();
+    assert_eq!(job.wait().unwrap().unwrap(), 1);
+}
+
+#[test]
+fn what_is_handed_back_is_waited_for_inside_and_counts_nobody_as_parked() {
+    let pool = Pool::new(2).unwrap();
+    let keyed = Arc::new(pool.keyed());
+    for run in [true, false] {
+        let (gate, started) = (Gate::default(), Counter::default());
+        let (held, starts, inner) = (gate.clone(), started.clone(), Arc::clone(&keyed));
+        keyed.spawn("a", move || held.pass()).unwrap();
+        let job = pool.submit(move || {
+            let job = inner.submit("a", || 1).unwrap();
+            starts.add();
+            job.wait()
+        });
+        until("it waits", || started.value() == 1);
+        std::thread::sleep(Duration::from_millis(20));
+        let back = pool.purge();
+        assert_eq!(back.len(), 1);
+        gate.open();
+        // The worker that held the key falls asleep, and the other goes on waiting.
+        until("one is idle", || pool.metrics().idle == 1);
+        std::thread::sleep(Duration::from_millis(20));
+        let job = job.unwrap();
+        assert!(!job.is_finished());
+        for job in back {
+            if run {
+                job.run();
+            }
+        }
+        let got = job.wait().unwrap();
+        assert!(matches!((run, got), (true, Ok(1)) | (false, Err(JobError::Aborted))));
+    }
+    // One that was counted as parked and is not would be told that it waits for ever.
+    let inner = Arc::clone(&keyed);
+    let job = pool.submit(move || inner.submit("a", || 1).unwrap().wait());
+    assert_eq!(job.unwrap().wait().unwrap().unwrap(), 1);
 }

@@ -1,8 +1,8 @@
 //! One closure that is fed with values.
 
 use crate::support::{Counter, Gate, PATIENCE, until};
-use lockgate_workerpool::thread::{Queue, Reject, Workers};
-use lockgate_workerpool::{Closed, Reason, WaitError};
+use lockgate_workerpool::thread::{Builder, Queue, Reject, Workers};
+use lockgate_workerpool::{Closed, Reason, Timings, WaitError};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -192,4 +192,20 @@ fn a_task_waits_for_places() {
         workers.wait_idle().await;
     });
     assert_eq!(sum.value(), 200);
+}
+
+#[test]
+fn what_values_do_not_have_is_refused_by_name() {
+    let refused = |builder: Builder| builder.build_workers(|_: u32| ()).unwrap_err();
+    let (lanes, timings) =
+        (Workers::builder().lanes(2), Workers::builder().timings(Timings::Sampled(9)));
+    let observe = Workers::builder().observe();
+    for (error, words) in [
+        (refused(lanes), "lanes is 2: it must be 1 for workers"),
+        (refused(timings), "timings is Sampled(9): it must be Off for workers"),
+        (refused(observe), "observe is on: it must be off for workers"),
+        (refused(Workers::builder().lanes(0)), "lanes is 0: it must be in 1..=65535"),
+    ] {
+        assert!(error.to_string().starts_with(words), "{error}");
+    }
 }

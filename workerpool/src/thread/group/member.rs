@@ -68,9 +68,13 @@ where
         self.cell.is_void()
     }
 
-    fn refuse(&self, why: JobError) -> bool {
+    fn hand_back(&self) -> Ran {
+        self.cell.hand_back()
+    }
+
+    fn refuse(&self, why: JobError) -> Option<Ran> {
         let refused = self.cell.refuse(why.twin());
-        if refused {
+        if refused.is_some() {
             self.shared.end(Some(why));
         }
         refused
@@ -95,8 +99,8 @@ where
         self.cell.is_over()
     }
 
-    fn runs_inside(&self) -> bool {
-        self.cell.runs_inside()
+    fn needs_workers(&self) -> bool {
+        self.cell.needs_workers()
     }
 
     fn note_parked(&self) -> bool {
