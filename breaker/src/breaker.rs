@@ -1,7 +1,7 @@
 //! The breaker.
 
 use crate::builder::Builder;
-use crate::clock::{Clock, Monotonic};
+use crate::clock::{Clock, Monotonic, Timestamp};
 use crate::core::Core;
 use crate::error::{BuildError, Error, Rejected};
 use crate::events::{Listener, Transition};
@@ -161,6 +161,12 @@ impl<C: Clock> Breaker<C> {
     /// Whether it is closed as it stands, without a look at the clock.
     pub(crate) fn is_closed(&self) -> bool {
         self.0.core.word().is_closed()
+    }
+
+    /// Whether it would let a call through at this time without being told to, so that a new one in its place
+    /// differs by its memory only. Nobody holds a clone, and so there are no probes under way.
+    pub(crate) fn is_spent(&self, now: Timestamp) -> bool {
+        self.0.core.is_spent(now.as_nanos())
     }
 
     /// Whether there are other clones.

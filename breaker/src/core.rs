@@ -429,6 +429,19 @@ impl Core {
         self.settle(ticket, outcome, now)
     }
 
+    /// Whether it is closed, half open, or open with its time over.
+    pub(crate) fn is_spent(&self, now: u64) -> bool {
+        match self.word().state() {
+            State::Closed | State::HalfOpen => true,
+            // ORDERING: Relaxed, as in `admit_slow`.
+            State::Open | State::ForcedOpen => match self.until.load(Ordering::Relaxed) {
+                NEVER => false,
+                until => until <= now,
+            },
+            State::Disabled | State::MetricsOnly => false,
+        }
+    }
+
     /// The state, where what is due counts as done; and until when it is open.
     pub(crate) fn effective(&self, now: impl Fn() -> u64) -> (State, Option<Duration>) {
         let state = self.word().state();
