@@ -231,7 +231,8 @@ impl<C: Clock> Breaker<C> {
     /// Only [`State::Open`] is a vote for opening; every other state takes the vote of `origin` back. Once
     /// [`remote_quorum`](Builder::remote_quorum) others say open and this circuit is closed, it opens, for
     /// `ttl` or as long as its own back-off says, whichever is shorter. Then it goes its own way: nobody
-    /// else can hold it open, or close it. If votes are taken back before that time is over, the next call
+    /// else can hold it open, or close it. Only votes that were given since it was last closed open it, the
+    /// hint at hand among them: what its own probes have found out weighs more than what was said before. If votes are taken back before that time is over, the next call
     /// is a probe.
     ///
     /// For use with [`subscribe`](Self::subscribe) and any message bus: publish the transitions whose

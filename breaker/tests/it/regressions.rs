@@ -225,6 +225,50 @@ fn clocks_may_jump() {
     succeed(&breaker);
 }
 
+/// A clock that jumps ahead while probes are under way and comes back: their lease is no lease of others, and
+/// a probe that is forgotten is waited for no longer than two leases.
+#[test]
+fn a_lease_of_a_clock_that_jumped_wedges_nobody() {
+    let clock = Manual::new();
+    let lease = secs(30);
+    let breaker = due(touchy(&clock).probe_lease(lease), &clock);
+    let now = clock.now();
+    let far = Timestamp::from_nanos(1 << 60);
+    // The next episodes have leases of their own.
+    clock.set(far);
+    let probe = breaker.try_acquire().unwrap();
+    clock.set(now);
+    probe.success();
+    fail(&breaker);
+    clock.advance(WAIT);
+    std::mem::forget(breaker.try_acquire().unwrap());
+    assert!(is_rejected(&breaker));
+    clock.advance(lease);
+    succeed(&breaker);
+    assert_eq!(breaker.state(), State::Closed);
+    // The probe of the jump itself is forgotten.
+    fail(&breaker);
+    clock.advance(WAIT);
+    let now = clock.now();
+    clock.set(far);
+    std::mem::forget(breaker.try_acquire().unwrap());
+    assert!(is_rejected(&breaker));
+    clock.set(now);
+    succeed(&breaker);
+    assert_eq!(breaker.state(), State::Closed);
+    // A small step back is not a jump.
+    fail(&breaker);
+    clock.advance(WAIT);
+    let now = clock.now();
+    clock.advance(lease);
+    std::mem::forget(breaker.try_acquire().unwrap());
+    clock.set(now);
+    assert!(is_rejected(&breaker));
+    clock.advance(2 * lease);
+    succeed(&breaker);
+    assert_eq!(breaker.state(), State::Closed);
+}
+
 /// A server that says for how long: failsafe-go's `DelayFunc`, Polly's generator.
 #[test]
 fn an_outcome_may_open_it() {
