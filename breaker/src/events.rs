@@ -86,8 +86,8 @@ pub(crate) struct Slow {
     pub(crate) votes: Votes,
     listeners: Arc<[(u64, Callback)]>,
     next_listener: u64,
-    /// Not told yet.
-    queue: VecDeque<Transition>,
+    /// Not told yet, each with the last listener that there was: who came later is not told of it.
+    queue: VecDeque<(u64, Transition)>,
     /// Somebody is telling.
     telling: bool,
 }
@@ -97,7 +97,7 @@ impl Slow {
     /// of the changes.
     pub(crate) fn push(&mut self, transition: impl FnOnce() -> Transition) {
         if !self.listeners.is_empty() {
-            self.queue.push_back(transition());
+            self.queue.push_back((self.next_listener, transition()));
         }
     }
 }
@@ -118,19 +118,19 @@ impl Hub {
     pub(crate) fn tell(&self) {
         let mut telling = false;
         loop {
-            let (transition, listeners) = {
+            let (last, transition, listeners) = {
                 let mut slow = self.0.lock();
                 if slow.telling && !telling {
                     return;
                 }
-                let Some(transition) = slow.queue.pop_front() else {
+                let Some((last, transition)) = slow.queue.pop_front() else {
                     slow.telling = false;
                     return;
                 };
                 (slow.telling, telling) = (true, true);
-                (transition, Arc::clone(&slow.listeners))
+                (last, transition, Arc::clone(&slow.listeners))
             };
-            for (_, listener) in &*listeners {
+            for (_, listener) in listeners.iter().filter(|(id, _)| *id <= last) {
                 quietly(|| listener(&transition));
             }
             // The last to hold a listener that was removed meanwhile: its drop is the user's code.

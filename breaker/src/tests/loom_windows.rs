@@ -146,7 +146,7 @@ fn judge_meets_calls_in_a_bucket() {
 /// few calls: the success that is the missing call opens.
 #[test]
 fn change_of_mind_meets_a_failure() {
-    explore(Explore::All, || {
+    explore(Explore::Preemptions(3), || {
         let policy = Policy::failure_rate(0.4).min_calls(5).window(Window::count(8));
         let gauge = Arc::new(policy.gauge().unwrap());
         assert!(!gauge.record(Generation(0), FAILED, 0));
@@ -164,7 +164,7 @@ fn change_of_mind_meets_a_failure() {
 /// The same, but the success is of before a transition.
 #[test]
 fn change_of_mind_of_before_meets_a_failure() {
-    explore(Explore::All, || {
+    explore(Explore::Preemptions(3), || {
         let policy = Policy::failure_rate(0.5).min_calls(2).window(Window::count(8));
         let gauge = Arc::new(policy.gauge().unwrap());
         assert!(!gauge.record(Generation(0), FAILED, 0));

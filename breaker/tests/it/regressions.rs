@@ -29,6 +29,26 @@ fn a_listener_may_use_the_breaker() {
     assert_eq!(log.path(), [State::Open, State::Closed, State::Open]);
 }
 
+/// One that comes while another is told: what was before it, though not told yet, is not its business.
+#[test]
+fn a_listener_is_told_of_nothing_before_it() {
+    let clock = Manual::new();
+    let breaker = touchy(&clock).build().unwrap();
+    let (inner, later) = (breaker.clone(), Arc::new(std::sync::Mutex::new(None)));
+    let slot = Arc::clone(&later);
+    let first = breaker.on_transition(move |it| {
+        if it.to == State::Open {
+            inner.disable();
+            *slot.lock().unwrap() = Some(Log::of(&inner));
+            inner.metrics_only();
+        }
+    });
+    fail(&breaker);
+    drop(first);
+    let later = later.lock().unwrap().take().unwrap();
+    assert_eq!(later.path(), [State::MetricsOnly]);
+}
+
 /// A panic of a listener is its own.
 #[test]
 fn a_listener_may_panic() {
