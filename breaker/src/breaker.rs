@@ -200,17 +200,18 @@ impl<C: Clock> Breaker<C> {
         }
     }
 
-    /// Closes it, and begins anew.
+    /// Closes it, and begins anew. If it is closed already, what was counted is forgotten, and no listener is told.
     pub fn reset(&self) {
         self.0.core.by_hand(State::Closed, self.0.now(), None);
     }
 
-    /// Rejects all calls, until somebody says otherwise.
+    /// Rejects all calls, until somebody says otherwise. Listeners are told unless it was forced open already.
     pub fn force_open(&self) {
         self.0.core.by_hand(State::ForcedOpen, self.0.now(), None);
     }
 
-    /// Rejects all calls for so long; then probes are let through.
+    /// Rejects all calls for so long; then probes are let through. The last to say so decides for how long; listeners
+    /// are told unless it was forced open already.
     pub fn force_open_for(&self, duration: Duration) {
         self.0.core.by_hand(State::ForcedOpen, self.0.now(), Some(duration));
     }

@@ -286,15 +286,18 @@ impl Core {
             // ORDERING: Release pairs with the Acquire in `word`. A probe that has been admitted or
             // has ended since the load above belonged to the generation that ends here.
             self.word.swap(begun.0, Ordering::AcqRel);
-            slow.push(|| Transition {
-                name: Arc::clone(&self.config.name),
-                from: word.state(),
-                to,
-                reason,
-                at: Timestamp::from_nanos(now),
-                open_for,
-                number: next.0,
-            });
+            // By hand, what is so already begins anew, and that is no news.
+            if reason != Reason::ByHand || word.state() != to {
+                slow.push(|| Transition {
+                    name: Arc::clone(&self.config.name),
+                    from: word.state(),
+                    to,
+                    reason,
+                    at: Timestamp::from_nanos(now),
+                    open_for,
+                    number: next.0,
+                });
+            }
             next
         };
         self.hub.tell();

@@ -72,7 +72,8 @@ pub struct Transition {
     pub at: Timestamp,
     /// For how long it will be open, if it is and if that is known.
     pub open_for: Option<Duration>,
-    /// The number of this transition, which counts from 1 and wraps after 16 million.
+    /// The number of this transition, which counts from 1 and wraps after 16 million. One is left out where
+    /// somebody has asked for the state that there was: that begins anew, and is not told.
     pub number: u32,
 }
 

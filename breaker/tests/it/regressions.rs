@@ -49,6 +49,27 @@ fn a_listener_is_told_of_nothing_before_it() {
     assert_eq!(later.path(), [State::MetricsOnly]);
 }
 
+/// Polly#223, resilience4j#674: a state that was so already is told again.
+#[test]
+fn what_is_so_already_is_not_told() {
+    let clock = Manual::new();
+    let breaker = builder(&clock, Policy::consecutive_failures(2)).build().unwrap();
+    let log = Log::of(&breaker);
+    fail(&breaker);
+    breaker.reset();
+    fail(&breaker);
+    assert_eq!((log.path(), breaker.state()), (vec![], State::Closed), "it has begun anew");
+    breaker.force_open();
+    breaker.force_open();
+    breaker.force_open_for(secs(2));
+    assert_eq!(breaker.retry_after(), Some(secs(2)));
+    breaker.disable();
+    breaker.disable();
+    breaker.metrics_only();
+    breaker.metrics_only();
+    assert_eq!(log.path(), [State::ForcedOpen, State::Disabled, State::MetricsOnly]);
+}
+
 /// A panic of a listener is its own.
 #[test]
 fn a_listener_may_panic() {
