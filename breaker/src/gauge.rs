@@ -239,6 +239,7 @@ impl Gauge {
             if is_newer {
                 return;
             }
+            // ORDERING: Relaxed where it fails: it looks again.
             let (mark, failed) = (mark(generation), Ordering::Relaxed);
             // ORDERING: Release pairs with the Acquire of `suffice`, also where it is marked already: whoever
             // takes the mark away sees the failure for which it was set. All that is ever written here is
@@ -254,6 +255,7 @@ impl Gauge {
     /// have come since the last look and have set the mark that was taken.
     #[cold]
     fn suffice(&self, generation: Generation, now: u64) -> Opinion {
+        // ORDERING: Relaxed where it fails: somebody else asks again.
         let (mark, failed) = (mark(generation), Ordering::Relaxed);
         // ORDERING: Acquire, see `lack`; Relaxed where somebody else has taken it, who asks again himself.
         if self.too_few.compare_exchange(mark, 0, Ordering::Acquire, failed).is_err() {
