@@ -1,7 +1,7 @@
 //! The breaker.
 
 use crate::builder::Builder;
-use crate::clock::{Clock, Monotonic};
+use crate::clock::{Clock, Monotonic, Timestamp};
 use crate::core::Core;
 use crate::error::{BuildError, Error, Rejected};
 use crate::events::{Listener, Transition};
@@ -163,6 +163,12 @@ impl<C: Clock> Breaker<C> {
         self.0.core.word().is_closed()
     }
 
+    /// Whether it would let a call through at this time without being told to, so that a new one in its place
+    /// differs by its memory only. Nobody holds a clone, and so there are no probes under way.
+    pub(crate) fn is_spent(&self, now: Timestamp) -> bool {
+        self.0.core.is_spent(now.as_nanos())
+    }
+
     /// Whether there are other clones.
     pub(crate) fn is_held(&self) -> bool {
         Arc::strong_count(&self.0) > 1
@@ -194,17 +200,18 @@ impl<C: Clock> Breaker<C> {
         }
     }
 
-    /// Closes it, and begins anew.
+    /// Closes it, and begins anew. If it is closed already, what was counted is forgotten, and no listener is told.
     pub fn reset(&self) {
         self.0.core.by_hand(State::Closed, self.0.now(), None);
     }
 
-    /// Rejects all calls, until somebody says otherwise.
+    /// Rejects all calls, until somebody says otherwise. Listeners are told unless it was forced open already.
     pub fn force_open(&self) {
         self.0.core.by_hand(State::ForcedOpen, self.0.now(), None);
     }
 
-    /// Rejects all calls for so long; then probes are let through.
+    /// Rejects all calls for so long; then probes are let through. The last to say so decides for how long; listeners
+    /// are told unless it was forced open already.
     pub fn force_open_for(&self, duration: Duration) {
         self.0.core.by_hand(State::ForcedOpen, self.0.now(), Some(duration));
     }
@@ -225,7 +232,8 @@ impl<C: Clock> Breaker<C> {
     /// Only [`State::Open`] is a vote for opening; every other state takes the vote of `origin` back. Once
     /// [`remote_quorum`](Builder::remote_quorum) others say open and this circuit is closed, it opens, for
     /// `ttl` or as long as its own back-off says, whichever is shorter. Then it goes its own way: nobody
-    /// else can hold it open, or close it. If votes are taken back before that time is over, the next call
+    /// else can hold it open, or close it. Only votes that were given since it was last closed open it, the
+    /// hint at hand among them: what its own probes have found out weighs more than what was said before. If votes are taken back before that time is over, the next call
     /// is a probe.
     ///
     /// For use with [`subscribe`](Self::subscribe) and any message bus: publish the transitions whose

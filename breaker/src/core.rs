@@ -8,7 +8,7 @@ use crate::clock::{Time, Timestamp, nanos};
 use crate::error::Rejected;
 use crate::events::{Hub, Reason, Transition};
 use crate::gauge::Gauge;
-use crate::hint::{Hint, Hinted};
+use crate::hint::{Hint, Hinted, Tally};
 use crate::outcome::{DropPolicy, Outcome, Recorded};
 use crate::primitives::Arc;
 use crate::primitives::atomic::{AtomicU64, Ordering};
@@ -151,10 +151,8 @@ impl Core {
                         }
                         continue;
                     }
-                    let now = now();
-                    // ORDERING: Relaxed, as for `until`: a lease is extended before the probe that
-                    // it is for was seen.
-                    if now < self.lease.load(Ordering::Relaxed) {
+                    let (over, now) = self.lease_over(now);
+                    if !over {
                         return Err(Rejected { state, retry_after: None });
                     }
                     if let Some(next) = self.try_out(generation, Reason::LeaseOver, now) {
@@ -167,8 +165,22 @@ impl Core {
     }
 
     fn extend_lease(&self, now: u64) {
-        // ORDERING: Relaxed: the exchange of the word that follows publishes it.
-        self.lease.fetch_max(now.saturating_add(self.config.lease), Ordering::Relaxed);
+        // ORDERING: Release pairs with the Acquire in `lease_over`. The exchange of the word that follows
+        // publishes it.
+        self.lease.fetch_max(now.saturating_add(self.config.lease), Ordering::Release);
+    }
+
+    /// Whether the probes are given up, and the time by which they are.
+    ///
+    /// So are those whose lease ends later than two leases from now: the clock has stepped back, and they would
+    /// be waited for until it has caught up.
+    fn lease_over(&self, now: &dyn Fn() -> u64) -> (bool, u64) {
+        // ORDERING: Acquire, and before the clock is read: what is found was not written by a later time.
+        // A lease is extended before the probe that it is for was seen.
+        let lease = self.lease.load(Ordering::Acquire);
+        let now = now();
+        let latest = now.saturating_add(self.config.lease).saturating_add(self.config.lease);
+        (lease <= now || lease > latest, now)
     }
 
     /// Replaces the word within its generation; gives what it is if that is another.
@@ -204,15 +216,15 @@ impl Core {
     pub(crate) fn hint(&self, hint: &Hint<'_>, now: u64) -> Hinted {
         let Hint { origin, says_open, ttl } = *hint;
         let quorum = self.config.remote_quorum;
-        let (generation, attempts) = {
+        let (generation, attempts, votes) = {
             let mut slow = self.hub.lock();
-            let votes =
-                slow.votes.cast(origin, says_open.then(|| now.saturating_add(nanos(ttl))), now);
+            let until = says_open.then(|| now.saturating_add(nanos(ttl)));
+            let Tally { open: votes, opening } = slow.votes.cast(origin, until, now);
             // ORDERING: Relaxed: the generation changes under this lock only.
             let word = Word(self.word.load(Ordering::Relaxed));
-            match (word.state(), votes >= quorum) {
-                (State::Closed, true) => (word.generation(), slow.attempts),
-                (State::Open, false) if slow.votes.opened == Some(word.generation()) => {
+            match word.state() {
+                State::Closed if opening >= quorum => (word.generation(), slow.attempts, votes),
+                State::Open if votes < quorum && slow.votes.opened == Some(word.generation()) => {
                     slow.votes.opened = None;
                     // ORDERING: Relaxed: who still reads the old time comes back later.
                     self.until.store(now, Ordering::Relaxed);
@@ -226,7 +238,7 @@ impl Core {
         let switch = Switch { from, to: State::Open, reason: Reason::Hinted, now, open_for };
         match self.switch(&switch) {
             Some(_) => Hinted::Opened,
-            None => Hinted::Noted { open: quorum },
+            None => Hinted::Noted { open: votes },
         }
     }
 
@@ -259,11 +271,14 @@ impl Core {
                     slow.votes.opened = (reason == Reason::Hinted).then_some(next);
                 }
                 State::HalfOpen => {
-                    self.extend_lease(now);
+                    // Not longer than that, whatever the episodes before have had.
+                    // ORDERING: Release, as in `extend_lease`.
+                    self.lease.store(now.saturating_add(self.config.lease), Ordering::Release);
                     begun = Word(begun.0 + 1);
                 }
                 State::Closed => {
                     slow.attempts = 0;
+                    slow.votes.begin_anew();
                     begun = Self::closed(next, &self.gauge);
                 }
                 State::Disabled | State::MetricsOnly => {}
@@ -271,15 +286,18 @@ impl Core {
             // ORDERING: Release pairs with the Acquire in `word`. A probe that has been admitted or
             // has ended since the load above belonged to the generation that ends here.
             self.word.swap(begun.0, Ordering::AcqRel);
-            slow.push(|| Transition {
-                name: Arc::clone(&self.config.name),
-                from: word.state(),
-                to,
-                reason,
-                at: Timestamp::from_nanos(now),
-                open_for,
-                number: next.0,
-            });
+            // By hand, what is so already begins anew, and that is no news.
+            if reason != Reason::ByHand || word.state() != to {
+                slow.push(|| Transition {
+                    name: Arc::clone(&self.config.name),
+                    from: word.state(),
+                    to,
+                    reason,
+                    at: Timestamp::from_nanos(now),
+                    open_for,
+                    number: next.0,
+                });
+            }
             next
         };
         self.hub.tell();
@@ -427,6 +445,19 @@ impl Core {
         };
         let outcome = if failed { Outcome::Failure } else { Outcome::Ignore };
         self.settle(ticket, outcome, now)
+    }
+
+    /// Whether it is closed, half open, or open with its time over.
+    pub(crate) fn is_spent(&self, now: u64) -> bool {
+        match self.word().state() {
+            State::Closed | State::HalfOpen => true,
+            // ORDERING: Relaxed, as in `admit_slow`.
+            State::Open | State::ForcedOpen => match self.until.load(Ordering::Relaxed) {
+                NEVER => false,
+                until => until <= now,
+            },
+            State::Disabled | State::MetricsOnly => false,
+        }
     }
 
     /// The state, where what is due counts as done; and until when it is open.

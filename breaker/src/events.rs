@@ -72,7 +72,8 @@ pub struct Transition {
     pub at: Timestamp,
     /// For how long it will be open, if it is and if that is known.
     pub open_for: Option<Duration>,
-    /// The number of this transition, which counts from 1 and wraps after 16 million.
+    /// The number of this transition, which counts from 1 and wraps after 16 million. One is left out where
+    /// somebody has asked for the state that there was: that begins anew, and is not told.
     pub number: u32,
 }
 
@@ -86,8 +87,8 @@ pub(crate) struct Slow {
     pub(crate) votes: Votes,
     listeners: Arc<[(u64, Callback)]>,
     next_listener: u64,
-    /// Not told yet.
-    queue: VecDeque<Transition>,
+    /// Not told yet, each with the last listener that there was: who came later is not told of it.
+    queue: VecDeque<(u64, Transition)>,
     /// Somebody is telling.
     telling: bool,
 }
@@ -97,7 +98,7 @@ impl Slow {
     /// of the changes.
     pub(crate) fn push(&mut self, transition: impl FnOnce() -> Transition) {
         if !self.listeners.is_empty() {
-            self.queue.push_back(transition());
+            self.queue.push_back((self.next_listener, transition()));
         }
     }
 }
@@ -118,19 +119,19 @@ impl Hub {
     pub(crate) fn tell(&self) {
         let mut telling = false;
         loop {
-            let (transition, listeners) = {
+            let (last, transition, listeners) = {
                 let mut slow = self.0.lock();
                 if slow.telling && !telling {
                     return;
                 }
-                let Some(transition) = slow.queue.pop_front() else {
+                let Some((last, transition)) = slow.queue.pop_front() else {
                     slow.telling = false;
                     return;
                 };
                 (slow.telling, telling) = (true, true);
-                (transition, Arc::clone(&slow.listeners))
+                (last, transition, Arc::clone(&slow.listeners))
             };
-            for (_, listener) in &*listeners {
+            for (_, listener) in listeners.iter().filter(|(id, _)| *id <= last) {
                 quietly(|| listener(&transition));
             }
             // The last to hold a listener that was removed meanwhile: its drop is the user's code.

@@ -3,7 +3,7 @@
 use crate::clock::nanos;
 use crate::events::quietly;
 use crate::policy::Judge;
-use crate::primitives::atomic::{AtomicBool, Ordering};
+use crate::primitives::atomic::{AtomicU64, Ordering};
 use crate::state::Generation;
 use crate::throttle::Throttle;
 use crate::window::{Call, CountWindow, Counts, Streak, TimeWindow};
@@ -80,6 +80,11 @@ enum Plain {
     No,
 }
 
+/// A generation as `too_few` has it.
+const fn mark(generation: Generation) -> u64 {
+    generation.0 as u64 + 1
+}
+
 pub(crate) struct Gauge {
     rule: Rule,
     plain: Plain,
@@ -91,8 +96,9 @@ pub(crate) struct Gauge {
     pub(crate) slower_than: Option<u64>,
     /// Whether it has to be told what time it is.
     pub(crate) needs_time: bool,
-    /// What there was is bad, but too little: also a success may be the one call that was missing.
-    too_few: AtomicBool,
+    /// What there was is bad, but too little: also a success may be the one call that was missing. The
+    /// [`mark`] of the generation of which that is so, or 0.
+    too_few: AtomicU64,
 }
 
 impl Gauge {
@@ -123,7 +129,7 @@ impl Gauge {
             _ => Plain::No,
         };
         let streak = streak.then(Streak::new);
-        let too_few = AtomicBool::new(false);
+        let too_few = AtomicU64::new(0);
         Self { rule, plain, streak, windows, throttle, slower_than, needs_time, too_few }
     }
 
@@ -164,7 +170,7 @@ impl Gauge {
     #[inline(never)]
     fn ring_succeeds(&self, window: &CountWindow, generation: Generation) -> bool {
         window.add(generation, Call { failed: false, slow: false });
-        self.asks(false) && self.judge(generation, 0)
+        self.asks(false, generation) && self.judge(generation, 0)
     }
 
     #[inline(never)]
@@ -176,14 +182,14 @@ impl Gauge {
     #[inline(never)]
     fn buckets(&self, window: &TimeWindow, generation: Generation, now: u64, failed: bool) -> bool {
         window.record(generation, Call { failed, slow: false }, now);
-        self.asks(failed) && self.judge(generation, now)
+        self.asks(failed, generation) && self.judge(generation, now)
     }
 
     /// Whether the rule is asked after a call.
     #[inline]
-    fn asks(&self, bad: bool) -> bool {
+    fn asks(&self, bad: bool, generation: Generation) -> bool {
         // ORDERING: Relaxed: whoever overlooks it leaves it to the next call.
-        bad || self.too_few.load(Ordering::Relaxed)
+        bad || self.too_few.load(Ordering::Relaxed) == mark(generation)
     }
 
     /// Counts a call, and tells whether the circuit is to open. `now` is looked at only where
@@ -206,18 +212,60 @@ impl Gauge {
         if let (Some(throttle), false) = (&self.throttle, call.failed) {
             throttle.accepted(generation, now);
         }
-        self.asks(bad) && self.judge(generation, now)
+        self.asks(bad, generation) && self.judge(generation, now)
     }
 
     #[inline(always)]
     fn judge(&self, generation: Generation, now: u64) -> bool {
         let opinion = self.opinion(&self.rule, generation, now);
-        let too_few = opinion == Opinion::TooFew;
-        // ORDERING: Relaxed, see `asks`.
-        if self.too_few.load(Ordering::Relaxed) != too_few {
-            self.too_few.store(too_few, Ordering::Relaxed);
+        if opinion == Opinion::TooFew {
+            self.lack(generation);
+            return false;
         }
-        opinion == Opinion::Open
+        // ORDERING: Relaxed, see `asks`: what is overlooked is left as it is.
+        let lacked = self.too_few.load(Ordering::Relaxed) == mark(generation);
+        let again = if lacked { self.suffice(generation, now) } else { opinion };
+        opinion == Opinion::Open || again == Opinion::Open
+    }
+
+    /// There are too few calls in `generation`.
+    #[cold]
+    fn lack(&self, generation: Generation) {
+        // ORDERING: Relaxed: the exchange looks again.
+        let mut now = self.too_few.load(Ordering::Relaxed);
+        loop {
+            let is_newer =
+                now.checked_sub(1).is_some_and(|it| generation.is_behind(Generation(it as u32)));
+            if is_newer {
+                return;
+            }
+            // ORDERING: Relaxed where it fails: it looks again.
+            let (mark, failed) = (mark(generation), Ordering::Relaxed);
+            // ORDERING: Release pairs with the Acquire of `suffice`, also where it is marked already: whoever
+            // takes the mark away sees the failure for which it was set. All that is ever written here is
+            // written by exchanges, so the mark of one failure does not hide another's.
+            match self.too_few.compare_exchange_weak(now, mark, Ordering::Release, failed) {
+                Ok(_) => return,
+                Err(actual) => now = actual,
+            }
+        }
+    }
+
+    /// There are enough, or all is well: the mark is taken away, and the rule is asked again, for a failure may
+    /// have come since the last look and have set the mark that was taken.
+    #[cold]
+    fn suffice(&self, generation: Generation, now: u64) -> Opinion {
+        // ORDERING: Relaxed where it fails: somebody else asks again.
+        let (mark, failed) = (mark(generation), Ordering::Relaxed);
+        // ORDERING: Acquire, see `lack`; Relaxed where somebody else has taken it, who asks again himself.
+        if self.too_few.compare_exchange(mark, 0, Ordering::Acquire, failed).is_err() {
+            return Opinion::Fine;
+        }
+        let opinion = self.opinion(&self.rule, generation, now);
+        if opinion == Opinion::TooFew {
+            self.lack(generation);
+        }
+        opinion
     }
 
     #[inline(always)]

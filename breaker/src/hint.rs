@@ -31,37 +31,67 @@ pub(crate) struct Hint<'a> {
 /// So many origins are remembered. Beyond that, the vote that ends first makes room.
 const MOST_ORIGINS: usize = 1_024;
 
+#[derive(Clone, Copy, Debug)]
+struct Vote {
+    until: u64,
+    round: u32,
+}
+
+/// What the votes come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// So many say open now.
+    pub(crate) open: u32,
+    /// So many say that it should open: of those, who said so since it was last closed; and nobody unless
+    /// this very hint does.
+    pub(crate) opening: u32,
+}
+
 /// Who says that the circuit should be open, and until when he is believed.
 #[derive(Debug, Default)]
 pub(crate) struct Votes {
-    until: BTreeMap<Arc<str>, u64>,
+    by_origin: BTreeMap<Arc<str>, Vote>,
+    /// How often the circuit was closed. What was said before it was says nothing of now.
+    round: u32,
     /// The generation that hints have begun.
     pub(crate) opened: Option<Generation>,
 }
 
 impl Votes {
-    /// Takes note of what `origin` says: open until then, or not. Gives how many say open now.
-    pub(crate) fn cast(&mut self, origin: &str, open_until: Option<u64>, now: u64) -> u32 {
-        self.until.retain(|_, until| *until > now);
-        match open_until.filter(|until| *until > now) {
-            Some(until) => self.note(origin, until),
-            None => drop(self.until.remove(origin)),
-        }
-        self.until.len() as u32
+    /// Takes note of what `origin` says: open until then, or not.
+    pub(crate) fn cast(&mut self, origin: &str, open_until: Option<u64>, now: u64) -> Tally {
+        self.by_origin.retain(|_, vote| vote.until > now);
+        let opening = match open_until.filter(|until| *until > now) {
+            Some(until) => {
+                self.note(origin, Vote { until, round: self.round });
+                let since = self.by_origin.values().filter(|vote| vote.round == self.round);
+                since.count() as u32
+            }
+            None => {
+                self.by_origin.remove(origin);
+                0
+            }
+        };
+        Tally { open: self.by_origin.len() as u32, opening }
     }
 
-    fn note(&mut self, origin: &str, until: u64) {
-        if let Some(known) = self.until.get_mut(origin) {
-            *known = until;
+    /// The circuit has been closed: nobody who has spoken opens it again without saying so again.
+    pub(crate) fn begin_anew(&mut self) {
+        self.round = self.round.wrapping_add(1);
+    }
+
+    fn note(&mut self, origin: &str, vote: Vote) {
+        if let Some(known) = self.by_origin.get_mut(origin) {
+            *known = vote;
             return;
         }
-        if self.until.len() == MOST_ORIGINS {
-            let first = self.until.iter().min_by_key(|(_, until)| **until);
+        if self.by_origin.len() == MOST_ORIGINS {
+            let first = self.by_origin.iter().min_by_key(|(_, vote)| vote.until);
             if let Some(origin) = first.map(|(origin, _)| Arc::clone(origin)) {
-                self.until.remove(&origin);
+                self.by_origin.remove(&origin);
             }
         }
-        self.until.insert(Arc::from(origin), until);
+        self.by_origin.insert(Arc::from(origin), vote);
     }
 }
 
@@ -72,12 +102,26 @@ mod tests {
     #[test]
     fn each_origin_has_one_vote_until_it_expires_or_is_withdrawn() {
         let mut votes = Votes::default();
-        assert_eq!(votes.cast("a", Some(10), 0), 1);
-        assert_eq!(votes.cast("a", Some(20), 0), 1);
-        assert_eq!(votes.cast("b", Some(15), 0), 2);
-        assert_eq!(votes.cast("c", None, 14), 2);
-        assert_eq!(votes.cast("c", Some(15), 15), 1, "b has expired, and c with it");
-        assert_eq!(votes.cast("a", None, 15), 0);
+        assert_eq!(votes.cast("a", Some(10), 0), tally(1, 1));
+        assert_eq!(votes.cast("a", Some(20), 0), tally(1, 1));
+        assert_eq!(votes.cast("b", Some(15), 0), tally(2, 2));
+        assert_eq!(votes.cast("c", None, 14), tally(2, 0));
+        assert_eq!(votes.cast("c", Some(15), 15), tally(1, 0), "b has expired, and c with it");
+        assert_eq!(votes.cast("a", None, 15), tally(0, 0));
+    }
+
+    fn tally(open: u32, opening: u32) -> Tally {
+        Tally { open, opening }
+    }
+
+    #[test]
+    fn votes_of_before_it_was_closed_open_nothing() {
+        let mut votes = Votes::default();
+        votes.cast("a", Some(10), 0);
+        votes.begin_anew();
+        assert_eq!(votes.cast("b", Some(10), 0), tally(2, 1));
+        assert_eq!(votes.cast("b", Some(10), 0), tally(2, 1));
+        assert_eq!(votes.cast("a", Some(10), 0), tally(2, 2), "he has said so again");
     }
 
     #[test]
@@ -86,7 +130,7 @@ mod tests {
         for number in 0..2 * MOST_ORIGINS as u64 {
             votes.cast(&number.to_string(), Some(1_000 + number), 0);
         }
-        assert_eq!(votes.until.len(), MOST_ORIGINS);
-        assert!(votes.until.contains_key("2047") && !votes.until.contains_key("0"));
+        assert_eq!(votes.by_origin.len(), MOST_ORIGINS);
+        assert!(votes.by_origin.contains_key("2047") && !votes.by_origin.contains_key("0"));
     }
 }

@@ -44,7 +44,8 @@
 //!   for instance. The policy does not touch them.
 //! * **Listeners** are told of transitions in their order, one at a time, outside every lock, by a thread
 //!   that makes calls; see [`on_transition`](Breaker::on_transition).
-//! * **Your code** runs under no lock, ever.
+//! * **Your code** runs under no lock: no call, classifier, judge, listener or back-off. The one exception are keys of a
+//!   [`Registry`], which are hashed, compared and cloned under its own; calls do not take that.
 //! * **Clocks.** Time comes from a [`Clock`](clock::Clock): real time by default. The policy of failures in a row
 //!   reads it for transitions only; windows of time and limits for slow calls read it for every call.
 //! * **Memory.** A breaker allocates when it is built, and when a transition is told. A call allocates

@@ -115,7 +115,7 @@ impl Policy {
     }
 
     /// What `judge` says of the calls in `window`. It is called outside every lock, when a call has
-    /// failed. If it panics, it has said no.
+    /// failed or was slow, and beside another policy that lacks calls also when one has succeeded; now and then twice. If it panics, it has said no.
     pub fn custom(window: Window, judge: impl Fn(&Counts) -> bool + Send + Sync + 'static) -> Self {
         Self(Kind::Custom { judge: Arc::new(judge), window })
     }

@@ -74,7 +74,10 @@ impl<K: Clone + Eq + Hash + fmt::Display, C: Clock + Clone> Registry<K, C> {
     }
 
     /// Forgets breakers that nobody has asked for in so long, so that keys that others choose do not fill
-    /// the memory. Only such as are closed, and of which nobody holds a clone.
+    /// the memory. Only such as hold nothing back, and of which nobody holds a clone: closed ones, and open
+    /// ones whose time is over, for a host that was down and that nobody asks for again would stay for ever.
+    /// Whatever is open for longer, or for good, or is disabled or counts only, stays; so does an open one
+    /// with a builder of its own, of which there are as many as you have named.
     ///
     /// They are looked for when the number of breakers has doubled, so what is kept is at most twice
     /// what is in use.
@@ -120,13 +123,15 @@ impl<K: Clone + Eq + Hash + fmt::Display, C: Clock + Clone> Registry<K, C> {
         let Some(idle) = self.idle.filter(|_| table.entries.len() >= table.sweep_at) else {
             return Default::default();
         };
-        let is_idle = |entry: &Entry<C>| {
+        let is_idle = |key: &K, entry: &Entry<C>| {
             now.saturating_since(entry.asked) >= idle
                 && !entry.breaker.is_held()
-                && entry.breaker.is_closed()
+                && (entry.breaker.is_closed()
+                    // By the clock that all have in common: no clock is asked under the lock.
+                    || !self.special.contains_key(key) && entry.breaker.is_spent(now))
         };
         let entries = &mut table.entries;
-        let of_idle = entries.iter().filter(|(_, entry)| is_idle(entry));
+        let of_idle = entries.iter().filter(|(key, entry)| is_idle(key, entry));
         let keys: Vec<K> = of_idle.map(|(key, _)| key.clone()).collect();
         let evicted = keys.iter().filter_map(|key| entries.remove_entry(key)).collect();
         table.sweep_at = (2 * table.entries.len()).max(FEW);

@@ -44,7 +44,8 @@ pin_project_lite::pin_project! {
     ///
     /// Dropped before its end, it counts as the [`DropPolicy`](crate::DropPolicy) says: by default as a failure if
     /// it had been waiting for as long as [`call_deadline`](crate::Builder::call_deadline), so that a time-out
-    /// around it opens the circuit; and not at all if not. A panic of the future is a failure.
+    /// around it opens the circuit; and not at all if not. A panic of the future is a failure, and
+    /// so is a drop by a thread that unwinds, though the panic may be another's.
     #[must_use = "futures do nothing unless polled"]
     pub struct Run<F, K, C: Clock> {
         // Before the future: what the call says is known before its remains are dropped.

@@ -29,8 +29,7 @@ impl Core {
                 },
             },
             State::HalfOpen if word.admit(&self.config.trial).is_some() => return None,
-            // ORDERING: Relaxed, as in `admit_slow`: extended before the probe that was seen.
-            State::HalfOpen if now() >= self.lease.load(Ordering::Relaxed) => return None,
+            State::HalfOpen if self.lease_over(now).0 => return None,
             State::HalfOpen => None,
         };
         Some(Rejected { state, retry_after })

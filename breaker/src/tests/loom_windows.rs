@@ -1,5 +1,6 @@
 //! The windows: nothing lost, nothing filed where it does not belong.
 
+use crate::policy::{Policy, Window};
 use crate::primitives::{Explore, explore, thread};
 use crate::state::Generation;
 use crate::window::{Call, CountWindow, Counts, TimeWindow};
@@ -138,6 +139,42 @@ fn judge_meets_calls_in_a_bucket() {
         let is = window.counts(Generation(0), 5);
         assert!(is.failures == 0 || is.calls == 3, "{is:?}");
         calls.join().unwrap();
+    });
+}
+
+/// A success finds that there are too few failures and is about to say so, while a failure finds that there are too
+/// few calls: the success that is the missing call opens.
+#[test]
+fn change_of_mind_meets_a_failure() {
+    explore(Explore::Preemptions(3), || {
+        let policy = Policy::failure_rate(0.4).min_calls(5).window(Window::count(8));
+        let gauge = Arc::new(policy.gauge().unwrap());
+        assert!(!gauge.record(Generation(0), FAILED, 0));
+        assert!(!gauge.record(Generation(0), WELL, 0));
+        let failure = {
+            let gauge = Arc::clone(&gauge);
+            thread::spawn(move || gauge.record(Generation(0), FAILED, 0))
+        };
+        gauge.record(Generation(0), WELL, 0);
+        failure.join().unwrap();
+        assert!(gauge.record(Generation(0), WELL, 0), "two of five");
+    });
+}
+
+/// The same, but the success is of before a transition.
+#[test]
+fn change_of_mind_of_before_meets_a_failure() {
+    explore(Explore::Preemptions(3), || {
+        let policy = Policy::failure_rate(0.5).min_calls(2).window(Window::count(8));
+        let gauge = Arc::new(policy.gauge().unwrap());
+        assert!(!gauge.record(Generation(0), FAILED, 0));
+        let before = {
+            let gauge = Arc::clone(&gauge);
+            thread::spawn(move || gauge.record(Generation(0), WELL, 0))
+        };
+        assert!(!gauge.record(Generation(1), FAILED, 0));
+        before.join().unwrap();
+        assert!(gauge.record(Generation(1), WELL, 0), "one of two");
     });
 }
 

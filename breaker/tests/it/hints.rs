@@ -88,6 +88,44 @@ fn only_open_is_a_vote() {
     assert_eq!(breaker.state(), State::Closed);
 }
 
+/// Whoever says that he is closed opens nobody, however many still say otherwise.
+#[test]
+fn a_vote_that_is_taken_back_opens_nothing() {
+    let clock = Manual::new();
+    let breaker = of_two(&clock);
+    let long = secs(1_000);
+    for origin in ["a", "b", "c"] {
+        breaker.apply_remote_hint(State::Open, long, origin);
+    }
+    clock.advance(WAIT);
+    succeed(&breaker);
+    let noted = breaker.apply_remote_hint(State::Closed, long, "c");
+    assert_eq!((noted, breaker.state()), (Hinted::Noted { open: 2 }, State::Closed));
+    breaker.reset();
+    let noted = breaker.apply_remote_hint(State::Open, secs(0), "c");
+    assert_eq!((noted, breaker.state()), (Hinted::Noted { open: 2 }, State::Closed));
+}
+
+/// What it has found out itself since weighs more than what others said before.
+#[test]
+fn votes_of_before_a_recovery_open_nothing_again() {
+    let clock = Manual::new();
+    let breaker = of_two(&clock);
+    let long = secs(1_000);
+    breaker.apply_remote_hint(State::Open, long, "a");
+    assert_eq!(breaker.apply_remote_hint(State::Open, long, "b"), Hinted::Opened);
+    // Said while it is open: older than the recovery all the same.
+    breaker.apply_remote_hint(State::Open, long, "b");
+    clock.advance(WAIT);
+    succeed(&breaker);
+    for _ in 0..3 {
+        let noted = breaker.apply_remote_hint(State::Open, long, "a");
+        assert_eq!((noted, breaker.state()), (Hinted::Noted { open: 2 }, State::Closed));
+    }
+    assert_eq!(breaker.apply_remote_hint(State::Open, long, "b"), Hinted::Opened, "both, again");
+    assert_eq!(breaker.apply_remote_hint(State::Closed, long, "a"), Hinted::Shortened);
+}
+
 #[test]
 fn what_was_decided_by_hand_stays() {
     let clock = Manual::new();

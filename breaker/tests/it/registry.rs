@@ -72,3 +72,45 @@ fn idle_ones_are_forgotten() {
     assert_eq!(registry.get(&0).state(), State::Open, "it is the same");
     clock.advance(WAIT);
 }
+
+/// Hosts that failed once and that nobody asks for again: they stay open only until they are asked.
+#[test]
+fn open_ones_whose_time_is_over_are_forgotten_too() {
+    let clock = Manual::new();
+    let registry = Registry::new(touchy(&clock)).unwrap().evict_idle(secs(60));
+    let kept = [0_u32, 1, 2, 3];
+    registry.get(&0).force_open();
+    registry.get(&1).disable();
+    registry.get(&2).metrics_only();
+    registry.get(&3).force_open_for(secs(1 << 30));
+    for key in 10..20_000_u32 {
+        if key % 100 == 0 {
+            clock.advance(secs(1));
+        }
+        fail(&registry.get(&key));
+        if key % 3 == 0 {
+            clock.advance(WAIT);
+            // Half open, with a probe that has gone.
+            drop(registry.get(&key).try_acquire());
+        }
+    }
+    assert!(registry.len() <= 2 * 6_200, "{}", registry.len());
+    let states = kept.map(|key| registry.get(&key).state());
+    let forced = State::ForcedOpen;
+    assert_eq!(states, [forced, State::Disabled, State::MetricsOnly, forced]);
+}
+
+/// One that is open by a builder of its own stays: its clock may be another.
+#[test]
+fn an_open_one_with_its_own_builder_stays() {
+    let (clock, other) = (Manual::new(), Manual::new());
+    let registry = Registry::new(touchy(&clock)).unwrap().evict_idle(secs(60));
+    let registry = registry.with(0_u32, touchy(&other)).unwrap();
+    fail(&registry.get(&0));
+    for key in 1..1_000 {
+        clock.advance(secs(60));
+        fail(&registry.get(&key));
+    }
+    assert_eq!(registry.get(&0).state(), State::Open);
+    assert!(registry.len() <= 66, "{}", registry.len());
+}

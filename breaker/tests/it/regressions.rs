@@ -29,6 +29,47 @@ fn a_listener_may_use_the_breaker() {
     assert_eq!(log.path(), [State::Open, State::Closed, State::Open]);
 }
 
+/// One that comes while another is told: what was before it, though not told yet, is not its business.
+#[test]
+fn a_listener_is_told_of_nothing_before_it() {
+    let clock = Manual::new();
+    let breaker = touchy(&clock).build().unwrap();
+    let (inner, later) = (breaker.clone(), Arc::new(std::sync::Mutex::new(None)));
+    let slot = Arc::clone(&later);
+    let first = breaker.on_transition(move |it| {
+        if it.to == State::Open {
+            inner.disable();
+            *slot.lock().unwrap() = Some(Log::of(&inner));
+            inner.metrics_only();
+        }
+    });
+    fail(&breaker);
+    drop(first);
+    let later = later.lock().unwrap().take().unwrap();
+    assert_eq!(later.path(), [State::MetricsOnly]);
+}
+
+/// Polly#223, resilience4j#674: a state that was so already is told again.
+#[test]
+fn what_is_so_already_is_not_told() {
+    let clock = Manual::new();
+    let breaker = builder(&clock, Policy::consecutive_failures(2)).build().unwrap();
+    let log = Log::of(&breaker);
+    fail(&breaker);
+    breaker.reset();
+    fail(&breaker);
+    assert_eq!((log.path(), breaker.state()), (vec![], State::Closed), "it has begun anew");
+    breaker.force_open();
+    breaker.force_open();
+    breaker.force_open_for(secs(2));
+    assert_eq!(breaker.retry_after(), Some(secs(2)));
+    breaker.disable();
+    breaker.disable();
+    breaker.metrics_only();
+    breaker.metrics_only();
+    assert_eq!(log.path(), [State::ForcedOpen, State::Disabled, State::MetricsOnly]);
+}
+
 /// A panic of a listener is its own.
 #[test]
 fn a_listener_may_panic() {
@@ -223,6 +264,50 @@ fn clocks_may_jump() {
     assert_eq!(breaker.state(), State::Open);
     clock.advance(WAIT);
     succeed(&breaker);
+}
+
+/// A clock that jumps ahead while probes are under way and comes back: their lease is no lease of others, and
+/// a probe that is forgotten is waited for no longer than two leases.
+#[test]
+fn a_lease_of_a_clock_that_jumped_wedges_nobody() {
+    let clock = Manual::new();
+    let lease = secs(30);
+    let breaker = due(touchy(&clock).probe_lease(lease), &clock);
+    let now = clock.now();
+    let far = Timestamp::from_nanos(1 << 60);
+    // The next episodes have leases of their own.
+    clock.set(far);
+    let probe = breaker.try_acquire().unwrap();
+    clock.set(now);
+    probe.success();
+    fail(&breaker);
+    clock.advance(WAIT);
+    std::mem::forget(breaker.try_acquire().unwrap());
+    assert!(is_rejected(&breaker));
+    clock.advance(lease);
+    succeed(&breaker);
+    assert_eq!(breaker.state(), State::Closed);
+    // The probe of the jump itself is forgotten.
+    fail(&breaker);
+    clock.advance(WAIT);
+    let now = clock.now();
+    clock.set(far);
+    std::mem::forget(breaker.try_acquire().unwrap());
+    assert!(is_rejected(&breaker));
+    clock.set(now);
+    succeed(&breaker);
+    assert_eq!(breaker.state(), State::Closed);
+    // A small step back is not a jump.
+    fail(&breaker);
+    clock.advance(WAIT);
+    let now = clock.now();
+    clock.advance(lease);
+    std::mem::forget(breaker.try_acquire().unwrap());
+    clock.set(now);
+    assert!(is_rejected(&breaker));
+    clock.advance(2 * lease);
+    succeed(&breaker);
+    assert_eq!(breaker.state(), State::Closed);
 }
 
 /// A server that says for how long: failsafe-go's `DelayFunc`, Polly's generator.

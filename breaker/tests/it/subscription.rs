@@ -26,8 +26,8 @@ fn a_slow_reader_is_told_how_many_it_missed() {
     let clock = Manual::new();
     let breaker = touchy(&clock).build().unwrap();
     let mut slow = breaker.subscribe(2).unwrap();
-    for _ in 0..5 {
-        breaker.force_open();
+    for number in 1..=5 {
+        if number % 2 == 1 { breaker.force_open() } else { breaker.reset() }
     }
     assert_eq!(slow.try_next(), Err(RecvError::Missed(3)));
     let numbers: Vec<_> = (0..2).map(|_| slow.try_next().unwrap().unwrap().number).collect();
