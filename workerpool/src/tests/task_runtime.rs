@@ -30,6 +30,9 @@ impl std::fmt::Debug for Tasks {
     }
 }
 
+/// As long as the thread is in the runtime.
+pub(crate) struct Entered;
+
 impl Runtime {
     /// A new one, for the pools that are made from here on.
     pub(crate) fn install() -> Self {
@@ -56,7 +59,10 @@ impl Runtime {
         drop(future);
     }
 
-    pub(crate) fn enter(&self) {}
+    /// A model has nothing that a future could find in it.
+    pub(crate) fn enter(&self) -> Entered {
+        Entered
+    }
 
     /// What was spawned first and is still here.
     pub(crate) fn take(&self) -> Option<Spawned> {
