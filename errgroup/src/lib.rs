@@ -79,13 +79,13 @@
 //!   queue. A spawn in its scope costs about 85, one in a group of two threads 140. (Over a slice,
 //!   `thread::for_each` is as fast as rayon: 4.)
 //! * A handful of threads, each with a result of its own type: [`std::thread::scope`]. Eight that
-//!   sleep take as long in either; for many tasks a thread each costs 33 000.
+//!   sleep take as long in either; for many tasks a thread each costs 35 000.
 //! * Tasks that come and go for as long as the program lives, each looked at by itself when it
-//!   ends: tokio's `JoinSet`, or, where nobody looks, `TaskTracker`. Without a limit all three cost
-//!   about the same, some 400; a spawn and a `Vec` of handles costs 230, if you need no more.
+//!   ends: tokio's `JoinSet`, or, where nobody looks, `TaskTracker`. Without a limit both cost some
+//!   400, a group 280; a spawn and a `Vec` of handles costs 260, if you need no more.
 //! * Futures that need no parallelism and are all there from the start: `buffer_unordered` spawns
-//!   nothing and beats everything that does, with 67. `FuturesUnordered` takes 87, and
-//!   `task::scope` 190.
+//!   nothing and beats everything that does, with 31. `FuturesUnordered` takes 49, and
+//!   `task::scope` 170.
 //!
 //! # Coming from Go
 //!
