@@ -76,8 +76,8 @@
 //! were measured. Beside tasks that do something they are small.
 //!
 //! * Work for the processor alone, split small: [rayon](https://docs.rs/rayon) steals better than a
-//!   queue. A spawn in its scope costs about 85, one in a group of two threads 140. (Over a slice,
-//!   `thread::for_each` is as fast as rayon: 4.)
+//!   queue. A spawn in its scope costs about 60, one in a group of two threads 117. (Over a slice,
+//!   `thread::for_each` is nearly as fast as rayon: 2.7 and 2.2.)
 //! * A handful of threads, each with a result of its own type: [`std::thread::scope`]. Eight that
 //!   sleep take as long in either; for many tasks a thread each costs 35 000.
 //! * Tasks that come and go for as long as the program lives, each looked at by itself when it
