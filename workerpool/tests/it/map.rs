@@ -130,6 +130,7 @@ fn a_shutdown_gives_every_item_back_that_was_not_used() {
     let begun = started.clone();
     let closes = std::thread::spawn(move || {
         until("it runs", || begun.value() == 1);
+        until("the others wait", || closer.metrics().queued == 3);
         drop(closer.shutdown_now());
         gate.open();
     });
