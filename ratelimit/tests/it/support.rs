@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a test waits for what has to happen before it calls it a failure.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) type Outcome = Result<Duration, AcquireError>;
 pub(crate) type Limiter = Arc<RateLimiter<Manual>>;

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Long enough for anything that happens at all.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A gate that jobs wait at until it is opened.
 #[derive(Clone, Default)]

@@ -103,6 +103,8 @@ fn a_snapshot_lists_workers_and_jobs() {
     pool.pause();
     pool.named("second").lane(1).spawn(|| ()).unwrap();
     let third = pool.submit(|| ()).unwrap();
+    let named = || pool.snapshot().workers.iter().filter(|it| it.name.is_some()).count();
+    until("both have begun", || named() == 2);
     let snapshot = pool.snapshot();
     assert_eq!((&*snapshot.name, snapshot.metrics.queued), ("io", 2));
     let mut names: Vec<_> = snapshot.workers.iter().filter_map(|it| it.name.as_deref()).collect();

@@ -284,7 +284,7 @@ fn p08_thread_locals_are_destroyed_before_the_scope_returns() {
     struct Slow;
     impl Drop for Slow {
         fn drop(&mut self) {
-            (0..1000).for_each(|_| std::thread::yield_now());
+            (0..100).for_each(|_| std::thread::yield_now());
             DESTROYED.fetch_add(1, Ordering::SeqCst);
         }
     }
