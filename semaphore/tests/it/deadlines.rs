@@ -2,7 +2,7 @@
 #![cfg(feature = "sync")]
 
 use crate::support::threads::spawn_wait;
-use crate::support::{PATIENCE, figures, now, semaphore, until_waiters};
+use crate::support::{PATIENCE, figures, now, semaphore, until, until_waiters};
 use lockgate_semaphore::{AcquireTimeoutError, OwnedPermit, Semaphore};
 use std::cell::RefCell;
 use std::sync::{Arc, mpsc};
@@ -56,7 +56,7 @@ fn a_time_out_in_front_lets_the_next_go() {
     let held = sem.try_acquire(1).unwrap();
     let front = sem.acquire_owned(3);
     let front = thread::spawn(move || front.wait_timeout(3 * SHORT));
-    until_waiters(&sem, 1);
+    until("it stands in line, or stood", || sem.waiters() == 1 || front.is_finished());
     let next = spawn_wait(sem.acquire_owned(2));
     let next = next.recv_timeout(PATIENCE).expect("it is served").unwrap();
     assert!(front.join().unwrap().unwrap_err().is_timeout());
