@@ -3,7 +3,8 @@
 
 use crate::support::tasks::{Task, poll};
 use crate::support::threads::spawn_wait;
-use crate::support::{PATIENCE, Wakes, figures, now, semaphore, until_waiters, within_patience};
+use crate::support::within_patience;
+use crate::support::{PATIENCE, Wakes, figures, now, semaphore, until, until_waiters};
 use lockgate_semaphore::{AcquireError, AcquireTimeoutError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -95,7 +96,7 @@ fn a_thread_that_times_out_lets_the_task_behind_it_go() {
     let held = sem.try_acquire(1).unwrap();
     let front = sem.acquire_owned(2);
     let front = thread::spawn(move || front.wait_timeout(Duration::from_millis(20)));
-    until_waiters(&sem, 1);
+    until("it stands in line, or stood", || sem.waiters() == 1 || front.is_finished());
     let behind = sem.acquire_owned(1);
     let permit =
         within_patience(move || futures::executor::block_on(behind)).expect("it is served");
@@ -135,7 +136,7 @@ fn a_wait_that_a_task_began_keeps_its_place_when_a_thread_goes_on_with_it() {
     let mut second = Task::queued(sem.acquire(1));
     let first = spawn_wait(first);
     // The thread has taken over when the task's waker is no longer kept.
-    crate::support::until("the thread waits", || Arc::strong_count(&wakes) == 1);
+    until("the thread waits", || Arc::strong_count(&wakes) == 1);
     assert_eq!(sem.waiters(), 2);
     drop(held);
     let permit = first.recv_timeout(PATIENCE).expect("it is served").unwrap();
@@ -184,7 +185,7 @@ fn a_grant_that_was_made_wins_over_a_deadline_that_passes_later() {
     assert!(poll(&mut front, &slow).is_pending());
     let behind = sem.acquire_owned(1);
     let thread = thread::spawn(move || {
-        let outcome = behind.wait_timeout(Duration::from_millis(400));
+        let outcome = behind.wait_timeout(Duration::from_secs(2));
         gives_up.send(()).unwrap();
         outcome
     });

@@ -225,14 +225,14 @@ fn test_alloc_cancel_doesnt_starve<W: World>() {
 #[cfg(feature = "sync")]
 #[test]
 fn test_alloc_cancel_doesnt_starve_by_a_deadline() {
-    use crate::support::{PATIENCE, threads::spawn_wait, until_waiters};
+    use crate::support::{PATIENCE, threads::spawn_wait, until};
     use std::time::Duration;
 
     let sem = semaphore(10);
     let held = sem.try_acquire(1).unwrap();
     let large = sem.acquire_owned(10);
     let large = thread::spawn(move || large.wait_timeout(Duration::from_millis(20)));
-    until_waiters(&sem, 1);
+    until("it stands in line, or stood", || sem.waiters() == 1 || large.is_finished());
     let small = spawn_wait(sem.acquire_owned(1));
     let small = small.recv_timeout(PATIENCE).expect("it does not starve").unwrap();
     assert!(large.join().unwrap().unwrap_err().is_timeout());
