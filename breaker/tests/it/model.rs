@@ -144,11 +144,12 @@ impl Pair {
         let now = self.reference.now;
         match step {
             Step::Acquire => self.acquire()?,
-            Step::Settle(which, outcome) if which < self.held.len() => {
-                self.settle(which, outcome)?;
+            Step::Settle(which, outcome) if !self.held.is_empty() => {
+                self.settle(which % self.held.len(), outcome)?;
             }
-            Step::Drop(which) if which < self.held.len() => self.drop(which)?,
-            Step::Forget(which) if which < self.held.len() => {
+            Step::Drop(which) if !self.held.is_empty() => self.drop(which % self.held.len())?,
+            Step::Forget(which) if !self.held.is_empty() => {
+                let which = which % self.held.len();
                 std::mem::forget(self.held.swap_remove(which));
             }
             Step::Call(outcome, seconds) => self.call(Some(outcome), seconds)?,
@@ -198,12 +199,12 @@ fn stir(breaker: &Breaker<Manual>, clock: &Manual, steps: Vec<Step>) -> Vec<Owne
         let now = clock.now().as_nanos();
         match step {
             Step::Acquire => held.extend(breaker.try_acquire_owned()),
-            Step::Settle(which, outcome) if which < held.len() => {
-                held.swap_remove(which).outcome(outcome);
+            Step::Settle(which, outcome) if !held.is_empty() => {
+                held.swap_remove(which % held.len()).outcome(outcome);
             }
-            Step::Drop(which) if which < held.len() => drop(held.swap_remove(which)),
-            Step::Forget(which) if which < held.len() => {
-                std::mem::forget(held.swap_remove(which));
+            Step::Drop(which) if !held.is_empty() => drop(held.swap_remove(which % held.len())),
+            Step::Forget(which) if !held.is_empty() => {
+                std::mem::forget(held.swap_remove(which % held.len()));
             }
             Step::Call(outcome, seconds) => {
                 let work = || {

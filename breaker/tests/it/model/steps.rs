@@ -163,7 +163,7 @@ pub(super) fn drops() -> impl Strategy<Value = DropPolicy> {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
     Acquire,
-    /// The permit at this place, of those that are held.
+    /// The permit at this place, of those that are held, as often round as it takes.
     Settle(usize, Outcome),
     Drop(usize),
     Forget(usize),
