@@ -1,56 +1,110 @@
-//! A client of a server on the loopback that hangs for a while: a time-out inside the breaker, a retry
-//! outside, and the transitions as they come.
+//! An HTTP client, hyper's, of a server on the loopback that hangs, then asks to be left alone, and then is well
+//! again: a time-out inside the breaker, a retry outside, and the transitions as they come.
 //!
-//! `cargo run --example flaky_server`
+//! `cargo run --example flaky_server --features http`
 #![allow(clippy::print_stdout, reason = "what a program prints")]
 
-use lockgate_breaker::{Backoff, Breaker, Error, Outcome, Policy, State};
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use lockgate_breaker::http::ByStatus;
+use lockgate_breaker::{Backoff, Breaker, Error, Policy, Reason, State};
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
-const TIME_OUT: Duration = Duration::from_millis(250);
+const TIME_OUT: Duration = Duration::from_millis(500);
 
-/// Says `pong` to each who connects, unless it hangs.
-async fn serve(listener: TcpListener, hangs: Arc<AtomicBool>, served: Arc<AtomicU32>) {
-    let mut silent = Vec::new();
-    while let Ok((mut socket, _)) = listener.accept().await {
-        served.fetch_add(1, Ordering::Relaxed);
-        if hangs.load(Ordering::Relaxed) {
-            // Kept open: the client has to give up by itself.
-            silent.push(socket);
-        } else if socket.write_all(b"pong").await.is_err() {
-            println!("a client was in a hurry");
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Clone, Copy)]
+enum Mood {
+    Well,
+    /// Takes requests and never answers.
+    Hangs,
+    /// Answers, and says when to come again.
+    Busy,
+}
+
+impl Mood {
+    const fn answer(self) -> Option<&'static str> {
+        match self {
+            Self::Well => {
+                Some("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 4\r\n\r\npong")
+            }
+            Self::Hangs => None,
+            Self::Busy => Some(
+                "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n\
+                 content-length: 0\r\n\r\n",
+            ),
         }
     }
 }
 
-async fn ping(port: u16) -> io::Result<String> {
-    let mut answer = String::new();
-    let mut socket = TcpStream::connect(("127.0.0.1", port)).await?;
-    socket.read_to_string(&mut answer).await?;
-    Ok(answer)
+struct Server {
+    mood: Mutex<Mood>,
+    requests: AtomicU32,
+}
+
+impl Server {
+    fn be(&self, mood: Mood) {
+        *self.mood.lock().expect("nobody panics under it") = mood;
+    }
+
+    async fn serve(&self, listener: TcpListener) {
+        let mut silent = Vec::new();
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mood = *self.mood.lock().expect("nobody panics under it");
+            match self.answer(&mut socket, mood).await {
+                // Kept open: the client has to give up by itself.
+                Ok(false) => silent.push(socket),
+                Ok(true) => {}
+                Err(error) => println!("    a client was in a hurry: {error}"),
+            }
+        }
+    }
+
+    /// Whether it has answered.
+    async fn answer(&self, socket: &mut TcpStream, mood: Mood) -> io::Result<bool> {
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            if socket.read_buf(&mut request).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let Some(answer) = mood.answer() else { return Ok(false) };
+        socket.write_all(answer.as_bytes()).await?;
+        Ok(true)
+    }
+}
+
+type Http = Client<HttpConnector, String>;
+
+/// With its body: half of a response is no response.
+async fn get(client: &Http, uri: &str) -> Result<Response<String>, BoxError> {
+    let request = Request::get(uri).body(String::new())?;
+    let (head, body) = client.request(request).await?.into_parts();
+    let body = body.collect().await?.to_bytes();
+    Ok(Response::from_parts(head, String::from_utf8_lossy(&body).into_owned()))
 }
 
 /// The time-out inside, so that the breaker sees it; the retry outside, so that it sees the breaker.
-async fn ask(breaker: &Breaker, port: u16) -> (String, u32) {
-    let classify = |result: &io::Result<String>| match result {
-        Ok(_) => Outcome::Success,
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => Outcome::Ignore,
-        Err(_) => Outcome::Failure,
-    };
-    let mut tries = 0;
+async fn ask(breaker: &Breaker, client: &Http, uri: &str) -> String {
     loop {
-        tries += 1;
-        let call = async { timeout(TIME_OUT, ping(port)).await? };
-        match breaker.run(call).classified_by(classify).await {
-            Ok(answer) => return (answer, tries),
-            Err(Error::Inner(error)) => println!("    try {tries}: {error}"),
+        let call = async { timeout(TIME_OUT, get(client, uri)).await? };
+        match breaker.run(call).classified_by(ByStatus::new()).await {
+            Ok(response) if response.status().is_success() => return response.into_body(),
+            Ok(response) => println!("    {}", response.status()),
+            Err(Error::Inner(error)) => println!("    {error}"),
             Err(Error::Rejected(rejected)) => {
+                println!("    {rejected}");
                 sleep(rejected.retry_after.unwrap_or(TIME_OUT)).await;
             }
         }
@@ -58,33 +112,43 @@ async fn ask(breaker: &Breaker, port: u16) -> (String, u32) {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), BoxError> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let port = listener.local_addr()?.port();
-    let (hangs, served) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
-    tokio::spawn(serve(listener, Arc::clone(&hangs), Arc::clone(&served)));
+    let uri = format!("http://{}/ping", listener.local_addr()?);
+    let server = Arc::new(Server { mood: Mutex::new(Mood::Well), requests: AtomicU32::new(0) });
+    let serves = Arc::clone(&server);
+    tokio::spawn(async move { serves.serve(listener).await });
 
     let breaker = Breaker::builder("loopback")
         .policy(Policy::consecutive_failures(3))
         .open_for(Backoff::exponential(Duration::from_millis(100), Duration::from_secs(1)))
         .build()?;
-    let recovers = Arc::clone(&hangs);
+    let reasons = Arc::new(Mutex::new(Vec::new()));
+    let (moody, of_all) = (Arc::clone(&server), Arc::clone(&reasons));
     let _listener = breaker.on_transition(move |it| {
-        println!("  {} -> {} ({:?})", it.from, it.to, it.reason);
-        // The server gets well while it is left alone for the second time.
-        if it.to == State::Open && it.open_for > Some(Duration::from_millis(150)) {
-            recovers.store(false, Ordering::Relaxed);
+        println!("  {} -> {} ({})", it.from, it.to, it.reason);
+        let mut reasons = of_all.lock().expect("nobody panics under it");
+        reasons.push(it.reason);
+        match it.reason {
+            // It gets better while it is left alone.
+            Reason::ProbesFailed => moody.be(Mood::Busy),
+            Reason::Told => moody.be(Mood::Well),
+            _ => {}
         }
     });
 
+    let client: Http = Client::builder(TokioExecutor::new()).build_http();
     println!("well:");
-    assert_eq!(ask(&breaker, port).await, ("pong".to_owned(), 1));
+    assert_eq!(ask(&breaker, &client, &uri).await, "pong");
     println!("the server hangs:");
-    hangs.store(true, Ordering::Relaxed);
-    let (answer, tries) = ask(&breaker, port).await;
-    assert_eq!((&*answer, breaker.state()), ("pong", State::Closed));
-    println!("well again, at the {tries}th try");
-    // One, three that opened it, a probe in vain, and one that closed it.
-    assert_eq!(served.load(Ordering::Relaxed), 6);
+    server.be(Mood::Hangs);
+    assert_eq!(ask(&breaker, &client, &uri).await, "pong");
+    println!("well again, after {} requests", server.requests.load(Ordering::Relaxed));
+
+    assert_eq!(breaker.state(), State::Closed);
+    let reasons = reasons.lock().expect("nobody panics under it");
+    assert_eq!(reasons.first(), Some(&Reason::Tripped));
+    assert!(reasons.contains(&Reason::Told), "`Retry-After` has opened it: {reasons:?}");
+    assert_eq!(reasons.last(), Some(&Reason::Recovered));
     Ok(())
 }

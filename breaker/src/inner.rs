@@ -20,7 +20,7 @@ impl<C: Clock> Inner<C> {
         trace::listen(&core.hub);
         Self {
             #[cfg(feature = "metrics")]
-            meters: Meters::new(&core.config.name, &core.hub),
+            meters: Meters::new(&core.config.name, &core.hub, core.gauge.throttle.is_some()),
             core,
             clock,
         }

@@ -18,7 +18,7 @@
 //! | make a call | [`breaker.call(work)`](Breaker::call) | `breaker.run(work()).await` |
 //! | with your own idea of failure | [`breaker.call_with(&classifier, work)`](Breaker::call_with) | `breaker.run(work()).classified_by(classifier).await` |
 //! | make it yourself | [`breaker.try_acquire()?`](Breaker::try_acquire), and [tell](Permit::record) how it went | the same, or [`try_acquire_owned`](Breaker::try_acquire_owned) |
-//! | be told of transitions | [`on_transition`](Breaker::on_transition), or [`subscribe`](Breaker::subscribe) and `.next().wait()` | the same, and `.next().await` |
+//! | be told of transitions | [`on_transition`](Breaker::on_transition), or [`subscribe`](Breaker::subscribe) and `.next().wait()` | the same, and `.next().await`; it is a `Stream`, too |
 //!
 //! No call waits: it goes through at once, or is rejected at once.
 //!
@@ -112,7 +112,7 @@
 //! | feature | default | means | brings |
 //! |---|---|---|---|
 //! | `sync` | yes | `.wait()` for the next transition | parking_lot |
-//! | `async` | yes | `run` for futures, on any executor | pin-project-lite |
+//! | `async` | yes | `run` for futures, on any executor; transitions as a `Stream` | pin-project-lite, futures-core |
 //! | `tower` | | layers: a breaker before a service, or one for each key | tower-layer, tower-service |
 //! | `http` | | what responses mean, and `Retry-After` | http, httpdate |
 //! | `serde` | | breakers in configuration files | serde, humantime |

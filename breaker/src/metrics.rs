@@ -65,12 +65,13 @@ pub(crate) struct Meters {
     open: Counter,
     half_open: Counter,
     forced_open: Counter,
-    name: Arc<str>,
+    /// Of a closed circuit, where a throttle rejects there.
+    throttled: Option<Counter>,
 }
 
 impl Meters {
     /// From now on, the state is shown and transitions are counted.
-    pub(crate) fn new(name: &Arc<str>, hub: &Hub) -> Self {
+    pub(crate) fn new(name: &Arc<str>, hub: &Hub, throttles: bool) -> Self {
         let shown = Shown::new(name);
         hub.listen(Arc::new(move |transition| shown.change(transition))).forever();
         let calls = |outcome| counter!(CALLS, "name" => Arc::clone(name), "outcome" => outcome);
@@ -82,7 +83,7 @@ impl Meters {
             open: rejections(name, State::Open),
             half_open: rejections(name, State::HalfOpen),
             forced_open: rejections(name, State::ForcedOpen),
-            name: Arc::clone(name),
+            throttled: throttles.then(|| rejections(name, State::Closed)),
         }
     }
 
@@ -99,12 +100,16 @@ impl Meters {
     }
 
     pub(crate) fn rejected(&self, rejected: &Rejected) {
-        quietly(|| match rejected.state {
-            State::Open => self.open.increment(1),
-            State::HalfOpen => self.half_open.increment(1),
-            State::ForcedOpen => self.forced_open.increment(1),
-            state => rejections(&self.name, state).increment(1),
-        });
+        let counter = match rejected.state {
+            State::Open => &self.open,
+            State::HalfOpen => &self.half_open,
+            State::ForcedOpen => &self.forced_open,
+            _ => match &self.throttled {
+                Some(counter) => counter,
+                None => return,
+            },
+        };
+        quietly(|| counter.increment(1));
     }
 }
 

@@ -15,6 +15,27 @@ use std::ops::Deref;
 /// Dropped, it counts as the [`DropPolicy`](crate::DropPolicy) says, and a probe's place is free again; dropped while
 /// its thread panics, it is a failure. Forgotten (`mem::forget`), it costs a half-open circuit the
 /// time of a lease, and a closed one nothing.
+///
+/// # Examples
+///
+/// ```
+/// # use lockgate_breaker::{Breaker, Recorded};
+/// let breaker = Breaker::new("payments");
+/// let permit = breaker.try_acquire()?;
+/// let result = "7".parse::<u8>();
+/// assert_eq!(permit.record(&result), Recorded::Counted);
+/// # Ok::<(), lockgate_breaker::Rejected>(())
+/// ```
+///
+/// It is told once. This does not compile:
+///
+/// ```compile_fail,E0382
+/// # let breaker = lockgate_breaker::Breaker::new("payments");
+/// let permit = breaker.try_acquire()?;
+/// permit.failure();
+/// permit.failure();
+/// # Ok::<(), lockgate_breaker::Rejected>(())
+/// ```
 #[must_use = "a permit that is dropped tells nothing of the call"]
 pub struct Permit<'a, C: Clock>(Held<&'a Inner<C>, C>);
 

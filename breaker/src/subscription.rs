@@ -16,12 +16,32 @@ use crate::parker::{Step, drive};
 #[cfg(feature = "sync")]
 use crate::primitives::Deadline;
 #[cfg(feature = "sync")]
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The transitions of a breaker since [`subscribe`](crate::Breaker::subscribe), in their order.
 ///
 /// It holds so many that were not fetched; then the oldest go, and the next fetch is told how
 /// many. A slow reader holds up nobody.
+///
+/// With the feature `async` it is a `futures_core::Stream` of `Result<Transition, RecvError>`, too: it ends when the
+/// breaker is gone, so that the only error in it is [`RecvError::Missed`], after which it goes on. Its own
+/// [`next`](Self::next) goes before that of an extension trait such as `StreamExt`; the rest of such a trait is there.
+///
+/// # Examples
+///
+/// ```
+/// # use lockgate_breaker::{Breaker, RecvError, State};
+/// let breaker = Breaker::new("payments");
+/// let mut transitions = breaker.subscribe(16)?;
+/// breaker.force_open();
+/// breaker.reset();
+/// assert_eq!(transitions.try_next().unwrap().unwrap().to, State::ForcedOpen);
+/// assert_eq!(transitions.try_next().unwrap().unwrap().to, State::Closed);
+/// assert_eq!(transitions.try_next(), Ok(None));
+/// drop(breaker);
+/// assert_eq!(transitions.try_next(), Err(RecvError::Closed));
+/// # Ok::<(), lockgate_breaker::BuildError>(())
+/// ```
 pub struct Subscription {
     ring: Arc<Mutex<Ring>>,
     /// Ends the subscription when it is dropped.
@@ -85,7 +105,7 @@ impl Subscription {
         Self { ring, _listener: listener }
     }
 
-    /// A wait for the next transition.
+    /// A wait for the next transition: for a thread with feature `sync`, for a task with feature `async`.
     #[cfg(any(feature = "sync", feature = "async"))]
     pub const fn next(&mut self) -> NextTransition<'_> {
         NextTransition { subscription: self }
@@ -177,6 +197,31 @@ impl NextTransition<'_> {
         }
     }
 
+    /// The same, but no longer than until `deadline`; `None` if nothing came. What is there already is given also
+    /// where the deadline has passed.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Subscription::try_next`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use lockgate_breaker::{Breaker, State};
+    /// # use std::time::{Duration, Instant};
+    /// let breaker = Breaker::new("payments");
+    /// let mut transitions = breaker.subscribe(16)?;
+    /// let deadline = Instant::now() + Duration::from_millis(1);
+    /// assert!(transitions.next().wait_deadline(deadline).is_none());
+    /// breaker.force_open();
+    /// let next = transitions.next().wait_deadline(deadline);
+    /// assert_eq!(next.unwrap().unwrap().to, State::ForcedOpen);
+    /// # Ok::<(), lockgate_breaker::BuildError>(())
+    /// ```
+    pub fn wait_deadline(mut self, deadline: Instant) -> Option<Result<Transition, RecvError>> {
+        self.until(Some(&Deadline::at(deadline)))
+    }
+
     fn until(&mut self, deadline: Option<&Deadline>) -> Option<Result<Transition, RecvError>> {
         drive(deadline, |waker| match self.subscription.poll(Some(waker)) {
             Poll::Ready(next) => Step::Ready(next),
@@ -191,5 +236,20 @@ impl Future for NextTransition<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
         self.get_mut().subscription.poll(Some(cx.waker()))
+    }
+}
+
+#[cfg(feature = "async")]
+impl futures_core::Stream for Subscription {
+    type Item = Result<Transition, RecvError>;
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll(Some(cx.waker())).map(|next| match next {
+            Err(RecvError::Closed) => None,
+            next => Some(next),
+        })
     }
 }

@@ -1,4 +1,26 @@
 //! gobreaker's tests (v2 at fed8e9e), by behaviour: one for each, under its name.
+//!
+//! | its file | where its tests are |
+//! |---|---|
+//! | `gobreaker_test.go` | `TestStateConstants`, `TestNewCircuitBreaker`, `TestDefaultCircuitBreaker`, `TestCustomCircuitBreaker`, `TestRollingWindowCircuitBreaker`, `TestPanicInRequest`, `TestGeneration`, `TestCustomIsSuccessful`, `TestIsExcludedAndIsSuccessfulCombination`, `TestCircuitBreakerInParallel`, `TestRollingWindowCircuitBreakerInParallel`: here, all |
+//! | `twostep_gobreaker_test.go` | `TestTwoStepCircuitBreaker`: here |
+//! | `counter_test.go` | `TestCountsMethods`, `TestNewRollingCounts`, `TestRollingCountsIndex`, `TestRollingCountsCurrent`, `TestRollingCountsMethods`, `TestRollingCountsGrow`, `TestRollingCountsBucketAt`, `TestEmptyRollingCounts`: here, as far as a [`Snapshot`](lockgate_breaker::Snapshot) shows it. Its buckets are no type here: that no index is out of bounds is what `tests::windows` of the white-box tests tries, by random calls against a list |
+//! | `distributed_gobreaker_test.go` | the table below |
+//! | `redis/store_test.go` | none: there is no store. It asks of a store what a store of one's own would have to do |
+//!
+//! Its distributed breaker keeps one state for all in a store, which each call locks. Here each instance has its own and
+//! tells the others; what its tests ask of the instance that runs them is asked here all the same, with a second one to be
+//! told:
+//!
+//! | its test | here |
+//! |---|---|
+//! | `TestDistributedCircuitBreakerInitialization` | [`distributed_initialization`]: a new instance closes nothing and opens nothing |
+//! | `TestDistributedCircuitBreakerStateTransitions` | [`distributed_state_transitions`] |
+//! | `TestDistributedCircuitBreakerExecution` | [`distributed_execution`]: what others say changes no result |
+//! | `TestDistributedCircuitBreakerCounts` | not shared, so that a sick instance does not count for all: [`distributed_counts`] |
+//! | `TestCustomDistributedCircuitBreaker` | counts and interval are `TestCustomCircuitBreaker`, as an instance has them by itself |
+//! | `TestCustomDistributedCircuitBreakerStateTransitions` | [`distributed_state_transitions`]: the listeners of both |
+//! | `TestDistributedCircuitBreakerTimeSynchronization`, `TestDistributedCircuitBreakerBucketIndexingConsistency` | cannot be: no time of one is a time of another. A hint has a time to live by the clock of who gets it: [`distributed_time`] |
 
 use crate::support::{Log, WAIT, builder, due, fail, is_rejected, secs, succeed, touchy};
 use lockgate_breaker::clock::Manual;
@@ -196,6 +218,181 @@ fn circuit_breaker_in_parallel() {
 #[test]
 fn rolling_window_circuit_breaker_in_parallel() {
     in_parallel(Window::time(secs(30), 10));
+}
+
+/// `Counts`: what each kind of result adds, and that a transition begins anew.
+#[test]
+fn counts_methods() {
+    let clock = Manual::new();
+    let window = Policy::failure_rate(1.0).window(Window::count(10));
+    let breaker = builder(&clock, Policy::all([Policy::consecutive_failures(5), window]));
+    let breaker = breaker.build().unwrap();
+    let counts = || {
+        let snapshot = breaker.snapshot();
+        let all = snapshot.windows[0];
+        (all.calls, all.failures, snapshot.consecutive_failures)
+    };
+    assert_eq!(counts(), (0, 0, 0));
+    succeed(&breaker);
+    assert_eq!(counts(), (1, 0, 0));
+    fail(&breaker);
+    fail(&breaker);
+    assert_eq!(counts(), (3, 2, 2));
+    breaker.try_acquire().unwrap().ignore();
+    assert_eq!(counts(), (3, 2, 2), "what is excluded counts nowhere");
+    succeed(&breaker);
+    assert_eq!(counts(), (4, 2, 0));
+    breaker.reset();
+    assert_eq!(counts(), (0, 0, 0));
+}
+
+/// There, no bucket or fewer is one. Here it is an error.
+#[test]
+fn new_rolling_counts() {
+    let of = |buckets| {
+        let policy = Policy::failure_rate(0.5).window(Window::time(secs(5), buckets));
+        builder(&Manual::new(), policy).build()
+    };
+    let error = of(0).unwrap_err().to_string();
+    assert_eq!(error, "the buckets of a window of 0 is out of the range 1 to 1000");
+    for buckets in [1, 5] {
+        let empty = of(buckets).unwrap().snapshot().windows;
+        assert_eq!(empty, [lockgate_breaker::Counts::default()], "TestEmptyRollingCounts");
+    }
+}
+
+/// `Index`, `Current`, `Grow` and `BucketAt`: a second per bucket, through several rounds, and one step that is longer
+/// than all.
+#[test]
+fn rolling_counts() {
+    let clock = Manual::new();
+    let policy = Policy::failure_rate(1.0).min_calls(1_000).window(Window::time(secs(5), 5));
+    let breaker = builder(&clock, policy).build().unwrap();
+    let counts = || (breaker.snapshot().windows[0].calls, breaker.snapshot().windows[0].failures);
+    clock.advance(Duration::from_millis(100));
+    for second in 0_u64..17 {
+        // So many calls in this second, all of which fail in each second one.
+        for _ in 0..=second {
+            if second % 2 == 0 { succeed(&breaker) } else { fail(&breaker) }
+        }
+        let last = second.saturating_sub(4)..=second;
+        let calls = last.clone().map(|it| it + 1).sum();
+        let failures = last.filter(|it| it % 2 == 1).map(|it| it + 1).sum();
+        assert_eq!(counts(), (calls, failures), "{second}");
+        clock.advance(secs(1));
+    }
+    clock.advance(secs(100));
+    assert_eq!(counts(), (0, 0));
+    fail(&breaker);
+    assert_eq!(counts(), (1, 1));
+    clock.advance(secs(4));
+    succeed(&breaker);
+    assert_eq!(counts(), (2, 1), "both ends of the window");
+    clock.advance(secs(1));
+    assert_eq!(counts(), (1, 0));
+}
+
+/// Two instances, each of which hears what the other publishes.
+struct Fleet {
+    clock: Manual,
+    one: Breaker<Manual>,
+    other: Breaker<Manual>,
+}
+
+impl Fleet {
+    fn new() -> Self {
+        let clock = Manual::new();
+        let build = || touchy(&clock).remote_quorum(1).build().unwrap();
+        let fleet = Self { clock: clock.clone(), one: build(), other: build() };
+        Self::hears(&fleet.other, &fleet.one, "one");
+        Self::hears(&fleet.one, &fleet.other, "other");
+        fleet
+    }
+
+    fn hears(who: &Breaker<Manual>, whom: &Breaker<Manual>, origin: &'static str) {
+        let who = who.clone();
+        let publish = move |it: &lockgate_breaker::Transition| {
+            // What was heard is not told again.
+            if it.reason != lockgate_breaker::Reason::Hinted {
+                who.apply_remote_hint(it.to, it.open_for.unwrap_or(WAIT), origin);
+            }
+        };
+        whom.on_transition(publish).forever();
+    }
+
+    fn states(&self) -> [State; 2] {
+        [self.one.state(), self.other.state()]
+    }
+}
+
+#[test]
+fn distributed_initialization() {
+    let fleet = Fleet::new();
+    assert_eq!(fleet.states(), [State::Closed; 2]);
+    fail(&fleet.one);
+    assert_eq!(fleet.states(), [State::Open; 2]);
+    // One that comes later has heard nothing, and nobody hears of it.
+    let third = touchy(&fleet.clock).remote_quorum(1).build().unwrap();
+    Fleet::hears(&fleet.one, &third, "third");
+    assert_eq!((third.state(), fleet.states()), (State::Closed, [State::Open; 2]));
+}
+
+#[test]
+fn distributed_state_transitions() {
+    let fleet = Fleet::new();
+    let logs = [Log::of(&fleet.one), Log::of(&fleet.other)];
+    fail(&fleet.one);
+    assert_eq!(fleet.states(), [State::Open; 2]);
+    assert!(is_rejected(&fleet.other));
+    fleet.clock.advance(WAIT);
+    assert_eq!(fleet.states(), [State::HalfOpen; 2]);
+    succeed(&fleet.one);
+    assert_eq!(fleet.states(), [State::Closed, State::HalfOpen], "each has probes of its own");
+    fail(&fleet.other);
+    assert_eq!(fleet.states(), [State::Open; 2], "and what they find out is told");
+    fleet.clock.advance(WAIT);
+    succeed(&fleet.one);
+    succeed(&fleet.other);
+    assert_eq!(fleet.states(), [State::Closed; 2]);
+    let path = [State::Open, State::HalfOpen, State::Closed];
+    assert_eq!(logs[0].path(), [path, path].concat());
+    let other = [&path[..2], &path[..]].concat();
+    assert_eq!(logs[1].path(), other);
+}
+
+#[test]
+fn distributed_execution() {
+    let fleet = Fleet::new();
+    assert_eq!(fleet.one.call(|| Ok::<_, ()>("result")), Ok("result"));
+    assert_eq!(fleet.one.call(|| Err::<(), _>("error")), Err(Error::Inner("error")));
+    let called = fleet.other.call(|| -> Result<(), ()> { unreachable!("it is open") });
+    assert!(called.unwrap_err().is_rejected());
+}
+
+#[test]
+fn distributed_counts() {
+    let clock = Manual::new();
+    let build = || builder(&clock, Policy::consecutive_failures(3)).build().unwrap();
+    let (one, other) = (build(), build());
+    Fleet::hears(&other, &one, "one");
+    fail(&one);
+    fail(&one);
+    let streaks = [&one, &other].map(|it| it.snapshot().consecutive_failures);
+    assert_eq!(streaks, [2, 0]);
+}
+
+#[test]
+fn distributed_time() {
+    let (here, there) = (Manual::new(), Manual::new());
+    // Their clocks have nothing to do with each other.
+    there.advance(secs(1_000_000));
+    let one = touchy(&here).remote_quorum(1).build().unwrap();
+    let other = touchy(&there).remote_quorum(1).build().unwrap();
+    Fleet::hears(&other, &one, "one");
+    fail(&one);
+    assert_eq!([one.retry_after(), other.retry_after()], [Some(WAIT); 2]);
+    there.advance(WAIT);
+    assert_eq!([one.state(), other.state()], [State::Open, State::HalfOpen]);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Counters and gauges, by a recorder of the tests' own.
 
-use crate::support::{WAIT, fail, is_rejected, secs, succeed, touchy};
+use crate::support::{WAIT, builder, fail, is_rejected, secs, succeed, touchy};
 use lockgate_breaker::clock::Manual;
 use lockgate_breaker::metrics::{CALLS, REJECTIONS, STATE, TRANSITIONS, describe};
-use lockgate_breaker::{Breaker, Outcome, Registry, State};
+use lockgate_breaker::{Breaker, Outcome, Policy, Registry, State};
 use metrics::{
     Counter, CounterFn, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString,
     Unit,
@@ -178,6 +178,19 @@ fn rejections_are_counted_by_state() {
         numbers.of_metric(REJECTIONS),
         [named("state=forced_open", 3), named("state=half_open", 1), named("state=open", 2)]
     );
+}
+
+/// By a counter that was looked up when the breaker was built: outside, no recorder is there.
+#[test]
+fn throttled_calls_are_rejections_of_a_closed_circuit() {
+    let (numbers, clock) = (Numbers::default(), Manual::new());
+    let throttle = Policy::client_throttle(2.0).max_rejection_rate(0.999_999);
+    let breaker = numbers.during(|| builder(&clock, throttle).build().unwrap());
+    let call = |_: &u32| breaker.call(|| Err::<(), _>(())).is_err_and(|it| it.is_rejected());
+    let rejected = (0..10_000).filter(call).count() as i64;
+    assert!(rejected > 5_000, "{rejected}");
+    assert_eq!(numbers.of_metric(REJECTIONS), [named("state=closed", rejected)]);
+    assert_eq!(numbers.of_metric(CALLS), [named("outcome=failure", 10_000 - rejected)]);
 }
 
 #[test]

@@ -270,6 +270,10 @@ fn policies() -> impl Strategy<Value = PolicyConfig> {
         (rate(), durations()).prop_map(|((rate, min_calls, window), slower_than)| {
             PolicyConfig::SlowCallRate { rate, slower_than, min_calls, window }
         }),
+        (0..2_000_u32, of(shares()), rate()).prop_map(|(factor, most, (_, min_calls, window))| {
+            let factor = f64::from(factor);
+            PolicyConfig::ClientThrottle { factor, max_rejection_rate: most, min_calls, window }
+        }),
     ];
     one.prop_recursive(3, 8, 3, |part| {
         let parts = proptest::collection::vec(part, 0..3);
@@ -288,12 +292,12 @@ fn backoffs() -> impl Strategy<Value = BackoffConfig> {
 }
 
 fn configs() -> impl Strategy<Value = BreakerConfig> {
-    let numbers = (of(0..5000_u32), of(0..10_u32), of(0..10_u32));
+    let numbers = (of(0..5000_u32), of(0..10_u32), of(0..10_u32), of(0..1_100_u32));
     let drops =
         prop_oneof![Just(DropPolicy::Timed), Just(DropPolicy::Ignore), Just(DropPolicy::Failure)];
     let times = (of(durations()), of(drops), of(durations()));
     (of(policies()), of(backoffs()), numbers, times).prop_map(
-        |(policy, open_for, (probes, successes, at_a_time), (lease, on_drop, deadline))| {
+        |(policy, open_for, (probes, successes, at_a_time, quorum), (lease, on_drop, deadline))| {
             let mut config = BreakerConfig::default();
             config.policy = policy;
             config.open_for = open_for;
@@ -303,6 +307,7 @@ fn configs() -> impl Strategy<Value = BreakerConfig> {
             config.probe_lease = lease;
             config.on_drop = on_drop;
             config.call_deadline = deadline;
+            config.remote_quorum = quorum;
             config
         },
     )

@@ -70,6 +70,11 @@ fn a_thread_waits() {
     let breaker = touchy(&clock).build().unwrap();
     let mut subscription = breaker.subscribe(2).unwrap();
     assert_eq!(subscription.next().wait_timeout(Duration::ZERO), None);
+    breaker.metrics_only();
+    let now = subscription.next().wait_timeout(Duration::ZERO).unwrap();
+    assert_eq!(now.unwrap().to, State::MetricsOnly, "what is there needs no wait");
+    breaker.reset();
+    subscription.next().wait().unwrap();
     std::thread::scope(|scope| {
         let waiter = scope.spawn(move || {
             let first = subscription.next().wait().unwrap().to;
@@ -79,6 +84,71 @@ fn a_thread_waits() {
         drop(breaker);
         assert_eq!(waiter.join().unwrap(), (State::Open, Err(RecvError::Closed)));
     });
+}
+
+#[cfg(feature = "sync")]
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a deadline is an instant")]
+fn a_thread_waits_until_a_deadline() {
+    use std::time::{Duration, Instant};
+    let breaker = touchy(&Manual::new()).build().unwrap();
+    let mut subscription = breaker.subscribe(1).unwrap();
+    let start = Instant::now();
+    let deadline = start + Duration::from_millis(20);
+    assert_eq!(subscription.next().wait_deadline(deadline), None);
+    assert!(Instant::now() >= deadline);
+    assert_eq!(subscription.next().wait_deadline(start), None, "long over");
+    breaker.force_open();
+    let next = subscription.next().wait_deadline(start).unwrap();
+    assert_eq!(next.unwrap().to, State::ForcedOpen, "what is there needs no wait");
+    breaker.disable();
+    breaker.reset();
+    let missed = subscription.next().wait_deadline(start);
+    assert_eq!(missed, Some(Err(RecvError::Missed(1))));
+    assert_eq!(subscription.next().wait().unwrap().to, State::Closed);
+    // Far away: it ends because the breaker does.
+    std::thread::scope(|scope| {
+        let far = start + Duration::from_secs(3_600);
+        let waiter = scope.spawn(move || subscription.next().wait_deadline(far));
+        drop(breaker);
+        assert_eq!(waiter.join().unwrap(), Some(Err(RecvError::Closed)));
+    });
+}
+
+#[cfg(feature = "async")]
+#[tokio::test]
+async fn a_stream_ends_with_the_breaker() {
+    use futures::TryStreamExt;
+    let breaker = touchy(&Manual::new()).build().unwrap();
+    let subscription = breaker.subscribe(4).unwrap();
+    let path = tokio::spawn(subscription.map_ok(|it| it.to).try_collect::<Vec<_>>());
+    tokio::task::yield_now().await;
+    fail(&breaker);
+    tokio::task::yield_now().await;
+    breaker.reset();
+    drop(breaker);
+    assert_eq!(path.await.unwrap(), Ok(vec![State::Open, State::Closed]));
+}
+
+/// It says how many it missed, goes on with the rest, and has ended for good when it ends.
+#[cfg(feature = "async")]
+#[test]
+fn a_stream_tells_what_it_missed() {
+    use futures::{FutureExt, StreamExt};
+    let breaker = touchy(&Manual::new()).build().unwrap();
+    let subscription = breaker.subscribe(2).unwrap();
+    let mut stream = std::pin::pin!(subscription);
+    let mut next = || StreamExt::next(&mut stream).now_or_never();
+    assert_eq!(next(), None);
+    breaker.force_open();
+    breaker.disable();
+    breaker.metrics_only();
+    assert_eq!(next(), Some(Some(Err(RecvError::Missed(1)))));
+    let states = [0; 2].map(|_| next().unwrap().unwrap().unwrap().to);
+    assert_eq!(states, [State::Disabled, State::MetricsOnly]);
+    assert_eq!(next(), None);
+    drop(breaker);
+    assert_eq!([next(), next()], [Some(None), Some(None)]);
 }
 
 #[cfg(feature = "async")]

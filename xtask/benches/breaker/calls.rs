@@ -1,7 +1,7 @@
 //! One call through a breaker: what every request pays.
 
 use crate::harness::threads::{Padded, Placement, Quota, together};
-use crate::harness::{Sample, Scenario, Unit, entries};
+use crate::harness::{Role, Sample, Scenario, Subject, Unit, entries};
 use crate::naive::Naive;
 use crate::ours::{Consecutive, Count, Run, Time, TimeCached};
 use crate::rivals::{Breaker2x, Failsafe, FailsafeDefault, Recloser};
@@ -39,7 +39,48 @@ pub fn scenarios() -> Vec<Scenario> {
             Consecutive, Floor, Failsafe, Recloser, Naive),
         entries!(two("closed/count/two-threads"), two_threads():
             Count, Floor, Failsafe, Recloser, Naive),
+        entries!(two("closed/consecutive/per-thread"), per_thread(): Together, Alone),
     ]
+}
+
+/// Ours once more, by the number of threads that share it.
+trait Crowd: Subject {
+    const THREADS: usize;
+}
+
+struct Together;
+
+impl Subject for Together {
+    const NAME: &'static str = "two threads";
+    const ROLE: Role = Role::Ours;
+}
+
+impl Crowd for Together {
+    const THREADS: usize = 2;
+}
+
+/// Whom two threads are compared with.
+struct Alone;
+
+impl Subject for Alone {
+    const NAME: &'static str = "one thread";
+}
+
+impl Crowd for Alone {
+    const THREADS: usize = 1;
+}
+
+/// So many calls of each thread, and what they take of its time.
+fn per_thread<W: Crowd>() -> impl FnMut(u64) -> Sample {
+    let guard = Padded(Consecutive::closed());
+    move |ops| {
+        let (elapsed, well) = together(W::THREADS, Placement::Pinned, |_| {
+            let calls = (0..ops).map(|_| guard.0.call(|| black_box(Ok(()))));
+            calls.filter(|ended| *ended == Ended::Well).count() as u64
+        });
+        assert!(well.iter().all(|well| *well == ops), "{}", W::NAME);
+        Sample::time(ops, elapsed.wall)
+    }
 }
 
 /// Each so-many-th call fails; none, if 0.

@@ -1,9 +1,10 @@
 //! Allocations of a call, and bytes of a breaker. Counted exactly, so one round tells.
 
 use crate::harness::{Role, Sample, Scenario, Unit, entries};
-use crate::ours::{Consecutive, Count, Run, TimeCached};
+use crate::ours::{ByPermit, Consecutive, Count, Run, TimeCached};
 use crate::rivals::{Breaker2x, Failsafe, Recloser};
 use crate::subject::{Ended, Guard};
+use crate::tower::{Layered, Stack, TowerResilience};
 use allocation_counter::measure;
 
 const CALLS: u64 = 10_000;
@@ -17,6 +18,10 @@ pub fn scenarios() -> Vec<Scenario> {
         entries!(allocations("call/count"), calls(): Count, Failsafe, Recloser),
         entries!(allocations("call/time"), calls(): TimeCached, Failsafe, Recloser),
         entries!(allocations("call/poll-once"), calls(): Run, Breaker2x),
+        entries!(allocations("call/permit"), calls(): ByPermit),
+        entries!(allocations("call/rejected"), rejections():
+            Consecutive, Failsafe, Recloser, Breaker2x),
+        entries!(allocations("call/tower"), requests(): Layered, TowerResilience),
         entries!(bytes("breaker/consecutive"), built(700): Consecutive, Failsafe),
         entries!(bytes("breaker/count-100"), built(800): Count, Recloser, Breaker2x),
         entries!(bytes("breaker/time-10"), built(1_000): TimeCached),
@@ -32,6 +37,30 @@ fn calls<G: Guard>() -> impl FnMut(u64) -> Sample {
                 let fails = call % 10 == 0;
                 let ended = guard.call(|| if fails { Err(()) } else { Ok(()) });
                 assert_eq!(ended, if fails { Ended::Failed } else { Ended::Well }, "{}", G::NAME);
+            }
+        });
+        Sample::count(CALLS, counted.count_total as f64)
+    }
+}
+
+fn rejections<G: Guard>() -> impl FnMut(u64) -> Sample {
+    let guard = G::open();
+    move |_| {
+        let counted = measure(|| {
+            for _ in 0..CALLS {
+                assert_eq!(guard.call(|| Ok(())), Ended::Rejected, "{}", G::NAME);
+            }
+        });
+        Sample::count(CALLS, counted.count_total as f64)
+    }
+}
+
+fn requests<S: Stack>() -> impl FnMut(u64) -> Sample {
+    let mut stack = S::closed();
+    move |_| {
+        let counted = measure(|| {
+            for request in 0..CALLS {
+                assert_eq!(stack.request(request), Some(request), "{}", S::NAME);
             }
         });
         Sample::count(CALLS, counted.count_total as f64)

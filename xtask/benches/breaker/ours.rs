@@ -72,6 +72,34 @@ ours! {
     TimeCached, "ours/time-cached", Cached, cached(), Policy::failure_rate(0.9).window(last());
 }
 
+/// As somebody sees it who makes the call himself.
+pub struct ByPermit(Breaker);
+
+impl Subject for ByPermit {
+    const NAME: &'static str = "ours";
+    const ROLE: Role = Role::Ours;
+}
+
+impl Guard for ByPermit {
+    fn closed() -> Self {
+        Self(build(Policy::consecutive_failures(1_000), Monotonic::new()))
+    }
+
+    fn open() -> Self {
+        let this = Self::closed();
+        this.0.force_open_for(HOUR);
+        this
+    }
+
+    #[inline]
+    fn call(&self, work: impl FnOnce() -> Result<(), ()>) -> Ended {
+        let Ok(permit) = self.0.try_acquire() else { return Ended::Rejected };
+        let result = work();
+        permit.record(&result);
+        if result.is_ok() { Ended::Well } else { Ended::Failed }
+    }
+}
+
 /// As a task sees it: a future that is ready when it is first polled.
 pub struct Run(Breaker);
 
