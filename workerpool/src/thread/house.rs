@@ -331,6 +331,12 @@ impl<'env, W: Work> House<'env, W> {
         min < max
     }
 
+    /// A job was refused, or dropped for want of room.
+    pub(crate) fn note_rejected(&self, reason: Reason) {
+        self.engine.note_rejected();
+        trace::rejected(self.hooks.pool(), reason);
+    }
+
     /// Tells whoever waits for a job that it is over.
     #[inline]
     pub(crate) fn finish(&self, ran: Ran) -> Outcome {
