@@ -159,7 +159,8 @@ fn every_refusal_is_told() {
     assert_eq!(told(&|| assert!(pool.map([1], |n| n).wait().is_err())), [closed]);
     assert_eq!(told(&|| assert!(pool.run(|| ()).wait().is_err())), [closed]);
 
-    for (reject, refusals) in [(Reject::Fail, 2), (Reject::DropNewest, 2), (Reject::DropOldest, 2)] {
+    for (reject, refusals) in [(Reject::Fail, 2), (Reject::DropNewest, 2), (Reject::DropOldest, 2)]
+    {
         let workers = builder(reject).name("io").build_workers(|_: u8| ()).unwrap();
         workers.pause();
         let push_all = || (0..3).for_each(|n| _ = workers.push(n));
