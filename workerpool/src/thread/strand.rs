@@ -25,7 +25,7 @@ impl<'env> Guard<'env> {
     }
 
     fn submitter(&self) -> Submitter<'_, 'env> {
-        Submitter { strand: Some(self.id), ..Submitter::new(&self.house) }
+        Submitter::new(&self.house).in_strand(self.id)
     }
 }
 

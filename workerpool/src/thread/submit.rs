@@ -32,6 +32,12 @@ impl<'p, 'env> Submitter<'p, 'env> {
         Self { house, lane: 0, strand: None, deadline: None, name: None }
     }
 
+    /// The same, for jobs that wait for the turn of their strand.
+    pub(crate) const fn in_strand(mut self, strand: StrandId) -> Self {
+        self.strand = Some(strand);
+        self
+    }
+
     /// The same, by another priority; 0 goes first.
     ///
     /// # Panics
