@@ -50,6 +50,8 @@ pub(crate) enum Next<J> {
     Job(Item<J>),
     /// Nothing: its waker is called when there is more.
     Asleep,
+    /// Nothing yet: it has said that it looks again, and counts as on its way until it does.
+    Lingers,
     /// Nothing, and it is not needed any more: it ends.
     Leave,
 }
@@ -120,8 +122,22 @@ impl<J: Entry> Engine<J> {
     /// otherwise: it only moves what was made before.
     #[inline]
     pub(crate) fn push(&self, make: impl FnOnce() -> Item<J>) -> Push {
-        let mut after: After<J> = After::default();
         let mut line = self.line.lock();
+        if !line.accepts() {
+            return self.push_slow(line, make);
+        }
+        line.enqueue(make());
+        // INVARIANT: the crew is as it was, and with it the beacon.
+        if line.crew.may_summon() || line.crew.is_stuck() {
+            return Push::Accepted(self.leave(line, &mut After::default()));
+        }
+        Push::Accepted(None)
+    }
+
+    /// The same, where it takes a closer look, or is refused.
+    #[cold]
+    fn push_slow(&self, mut line: Guard<'_, J>, make: impl FnOnce() -> Item<J>) -> Push {
+        let mut after: After<J> = After::default();
         let refused = if line.crew.is_closed() {
             Push::Closed
         } else if !line.has_room(&mut after) {
@@ -251,6 +267,19 @@ impl<J: Entry> Engine<J> {
         ticket: &mut Option<Ticket>,
         waker: &Waker,
     ) -> (Next<J>, Option<Start>) {
+        self.next_or_linger(seat, done, ticket, waker, false)
+    }
+
+    /// The same, of a worker that `lingers`, if it is awake: without a job it is to look again, soon,
+    /// and nobody is called meanwhile, itself included.
+    pub(crate) fn next_or_linger(
+        &self,
+        seat: &Arc<Seat<J>>,
+        done: &mut Option<Done>,
+        ticket: &mut Option<Ticket>,
+        waker: &Waker,
+        lingers: bool,
+    ) -> (Next<J>, Option<Start>) {
         let mut after: After<J> = After::default();
         let mut spare: Option<Waker> = None;
         loop {
@@ -286,6 +315,10 @@ impl<J: Entry> Engine<J> {
                 line.vacate(seat);
                 line.crew.leave();
                 Next::Leave
+            } else if lingers {
+                line.crew.linger();
+                seat.deck.lock().arriving = true;
+                Next::Lingers
             } else if let Some(waker) = spare.take() {
                 line.crew.sleep();
                 *ticket = Some(line.sleepers.push_back((), waker));

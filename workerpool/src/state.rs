@@ -243,6 +243,11 @@ impl Crew {
         self.is_closed() && self.queued == 0
     }
 
+    /// A busy worker has found nothing, and is about to look again.
+    pub(crate) const fn linger(&mut self) {
+        self.arriving += 1;
+    }
+
     /// A busy worker falls asleep.
     pub(crate) const fn sleep(&mut self) {
         self.idle += 1;

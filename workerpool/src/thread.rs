@@ -3,6 +3,7 @@
 mod adapt;
 mod batch;
 mod builder;
+mod chunk;
 pub(crate) mod group;
 mod handle;
 pub(crate) mod house;

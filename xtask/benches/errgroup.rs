@@ -16,6 +16,8 @@ mod floor;
 mod memory;
 #[path = "errgroup/ours.rs"]
 mod ours;
+#[path = "errgroup/place.rs"]
+mod place;
 #[path = "errgroup/slices.rs"]
 mod slices;
 #[path = "errgroup/subject.rs"]

@@ -16,6 +16,8 @@ mod inside;
 mod jobs;
 #[path = "workerpool/ours.rs"]
 mod ours;
+#[path = "errgroup/place.rs"]
+mod place;
 #[path = "workerpool/rivals.rs"]
 mod rivals;
 #[path = "workerpool/shutdown.rs"]
@@ -28,8 +30,6 @@ mod talk;
 mod tally;
 #[path = "workerpool/tasks.rs"]
 mod tasks;
-#[path = "workerpool/tree.rs"]
-mod tree;
 #[path = "workerpool/work.rs"]
 mod work;
 
@@ -37,7 +37,6 @@ fn main() {
     harness::main(|| {
         let all = [
             jobs::scenarios(),
-            tree::scenarios(),
             shutdown::scenarios(),
             talk::scenarios(),
             tasks::scenarios(),

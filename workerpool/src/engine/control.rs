@@ -106,6 +106,15 @@ impl<J: Entry> Engine<J> {
         line.retired.void += 1;
     }
 
+    /// A job that is [withdrawn](Self::withdraw) never came into the queue: it was over before there was
+    /// a place for it.
+    pub(crate) fn note_unplaced(&self) {
+        let mut line = self.line.lock();
+        line.submitted += 1;
+        line.retired.void += 1;
+        line.voids = line.voids.saturating_sub(1);
+    }
+
     /// A job was run by whoever submitted it, and never waited.
     pub(crate) fn note_outside(&self, outcome: Outcome) {
         let mut line = self.line.lock();

@@ -114,6 +114,12 @@ impl<J: Entry> Line<J> {
         self.placers.is_empty() && (self.crew.room() > 0 || self.finds_room(after))
     }
 
+    /// Whether one more job may come in, and it takes no second look to know.
+    #[inline]
+    pub(super) fn accepts(&self) -> bool {
+        self.placers.is_empty() && self.crew.room() > 0 && self.crew.has_worker()
+    }
+
     /// Counts again: workers may have started what still counts as queued, and some may be void.
     #[cold]
     fn finds_room(&mut self, after: &mut After<J>) -> bool {

@@ -73,7 +73,7 @@ impl Runner {
                     self.house.start(start);
                     match next {
                         Next::Job(item) => item,
-                        Next::Asleep => return Found::Nothing,
+                        Next::Asleep | Next::Lingers => return Found::Nothing,
                         Next::Leave => return Found::TheEnd,
                     }
                 }

@@ -49,7 +49,7 @@ impl Worker {
         let next = engine.next(&self.seat, &mut self.done, &mut self.ticket, Waker::noop());
         match next.0 {
             Next::Job(item) => Some(self.runs(item)),
-            Next::Asleep => None,
+            Next::Asleep | Next::Lingers => None,
             Next::Leave => panic!("nobody is too many"),
         }
     }

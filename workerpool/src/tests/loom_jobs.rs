@@ -30,6 +30,19 @@ fn two_jobs_and_one_that_is_on_its_way() {
     });
 }
 
+/// H41: a job comes while the worker, which had one, gives way before it sleeps.
+#[test]
+fn submit_meets_a_worker_that_lingers() {
+    explore(Explore::Preemptions(3), || {
+        let pool = Pool::lingering(1, 2);
+        let first = pool.submitter().submit(|| 1).unwrap();
+        assert_eq!(first.wait().unwrap(), 1);
+        let second = pool.submitter().submit(|| 2).unwrap();
+        assert_eq!(second.wait().unwrap(), 2);
+        pool.end();
+    });
+}
+
 /// H6: a job panics; the worker takes the next one.
 #[test]
 fn panic_meets_the_next_job() {

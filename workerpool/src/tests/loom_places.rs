@@ -1,9 +1,9 @@
 //! Places in the queue: they are promised once, handed on, and taken back at the end.
 
-use super::loom_support::Pool;
+use super::loom_support::{Bell, Pool};
 use crate::Closed;
 use crate::engine::Grant;
-use crate::primitives::{Explore, explore, thread};
+use crate::primitives::{Arc, Explore, explore, thread};
 
 /// H5: somebody waits for a place in a full queue while the pool is shut down.
 #[test]
@@ -59,6 +59,41 @@ fn promise_meets_a_wait_that_is_given_up() {
         drop(slot);
         assert_eq!(waits.join().unwrap(), Ok(()));
         gives_up.join().unwrap();
+        pool.end();
+    });
+}
+
+/// H43: somebody waits for a place while the pool is resized: there is one, for a worker that is not
+/// there yet.
+#[test]
+fn wait_for_a_place_meets_a_resize() {
+    explore(Explore::Preemptions(2), || {
+        let pool = Pool::new(1, 0);
+        let bell = Bell::new();
+        let hears = Arc::clone(&bell);
+        pool.submitter().spawn(move || hears.wait()).unwrap();
+        let other = pool.clone();
+        let submits = thread::spawn(move || other.submitter().submit(|| 2).unwrap().wait());
+        let start = pool.house.engine.resize(1, 2);
+        pool.house.start(start);
+        assert_eq!(submits.join().unwrap().unwrap(), 2);
+        bell.ring();
+        pool.end();
+    });
+}
+
+/// H44: a job comes while one of two workers is sent home; the other runs it.
+#[test]
+fn submit_meets_a_resize() {
+    explore(Explore::Preemptions(2), || {
+        let pool = Pool::new(2, 1);
+        let other = pool.clone();
+        let resizes = thread::spawn(move || {
+            let start = other.house.engine.resize(1, 1);
+            other.house.start(start);
+        });
+        assert_eq!(pool.submitter().submit(|| 2).unwrap().wait().unwrap(), 2);
+        resizes.join().unwrap();
         pool.end();
     });
 }

@@ -38,6 +38,14 @@ impl Pool {
         pool
     }
 
+    /// The same, of workers that look once more before they sleep.
+    pub(super) fn lingering(workers: usize, bound: usize) -> Self {
+        let crew = Crew::new(workers, workers, bound);
+        let pool = Self::made(crew, None, |house| house.with_looks(1));
+        pool.house.hire().unwrap();
+        pool
+    }
+
     /// Without workers, but for one that comes when it is needed, and goes when it is idle at
     /// `expires`.
     pub(super) fn empty(min: usize, bound: usize, expires: Option<Deadline>) -> Self {

@@ -8,6 +8,8 @@ mod loom_ends;
 #[cfg(lockgate_loom)]
 mod loom_groups;
 #[cfg(lockgate_loom)]
+mod loom_inside;
+#[cfg(lockgate_loom)]
 mod loom_jobs;
 #[cfg(lockgate_loom)]
 mod loom_maps;

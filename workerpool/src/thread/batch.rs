@@ -1,5 +1,6 @@
 //! Many jobs at once: one lock for all that there is room for.
 
+use super::chunk::{self, Chunk, Part};
 use super::handle::Job;
 use super::pool::Pool;
 use super::slot::PlaceWait;
@@ -14,7 +15,7 @@ use crate::watch::Tag;
 
 /// A job of [`Pool::spawn_batch`] that has no place yet.
 enum Draft<F> {
-    Plain(Box<F>),
+    Part(Arc<Chunk<F>>, u32),
     /// One of which more is to be known than a closure can hold.
     Tagged(Arc<Cell<F, ()>>),
 }
@@ -129,20 +130,20 @@ impl<'env> Submitter<'_, 'env> {
         F: FnOnce() + Send + 'env,
     {
         // Made before the lock is taken: `jobs` is the user's.
-        let drafts: Vec<_> = jobs.into_iter().map(|job| self.draft(job)).collect();
+        let drafts = self.drafts(jobs.into_iter());
         let (mut rest, mut placed, mut back) = (drafts.into_iter(), 0, None);
         let all = self.place_all(
             &mut rest,
             &mut placed,
             |draft| {
                 self.item(match draft {
-                    Draft::Plain(job) => Task::Plain(job),
+                    Draft::Part(chunk, place) => Task::Part(Part::new(chunk, place)),
                     Draft::Tagged(cell) => Task::Job(cell),
                 })
             },
             |draft| {
                 let alone = match draft {
-                    Draft::Plain(job) => self.spawn_full(job),
+                    Draft::Part(chunk, place) => self.spawn_full(Box::new(taken(&chunk, place))),
                     Draft::Tagged(cell) => {
                         self.submit_cell(&cell).map_err(|reason| self.refused(&cell, reason))
                     }
@@ -156,23 +157,36 @@ impl<'env> Submitter<'_, 'env> {
         let Err(reason) = all else { return Ok(()) };
         // The one that came back alone is counted already.
         let refused = rest.map(|draft| match draft {
-            Draft::Plain(job) => self.rejected(*job, reason).job,
+            Draft::Part(chunk, place) => self.rejected(taken(&chunk, place), reason).job,
             Draft::Tagged(cell) => self.refused(&cell, reason).job,
         });
         let rejected = back.into_iter().chain(refused).collect();
         Err(RejectedBatch { accepted: vec![(); placed], rejected, reason })
     }
 
-    fn draft<F>(&self, job: F) -> Draft<F>
+    /// Jobs as the queue holds them, those of which no more is to be known in chunks.
+    fn drafts<F>(&self, jobs: impl Iterator<Item = F>) -> Vec<Draft<F>>
     where
         F: FnOnce() + Send + 'env,
     {
-        let tag = self.tag();
-        if self.deadline.is_none() && tag.is_none() {
-            return Draft::Plain(Box::new(job));
+        let mut drafts = Vec::with_capacity(jobs.size_hint().0);
+        let mut plain = Vec::with_capacity(jobs.size_hint().0.min(chunk::LENGTH));
+        for job in jobs {
+            let tag = self.tag();
+            if self.deadline.is_none() && tag.is_none() {
+                plain.push(job);
+                if plain.len() == chunk::LENGTH {
+                    cut(&mut plain, &mut drafts);
+                }
+            } else {
+                cut(&mut plain, &mut drafts);
+                let tag = Tag::detached(tag, self.house.hooks.on_panic.as_ref());
+                let cell = Cell::tagged(job, self.deadline, |()| false, Some(tag));
+                drafts.push(Draft::Tagged(cell));
+            }
         }
-        let tag = Tag::detached(tag, self.house.hooks.on_panic.as_ref());
-        Draft::Tagged(Cell::tagged(job, self.deadline, |()| false, Some(tag)))
+        cut(&mut plain, &mut drafts);
+        drafts
     }
 
     /// Places all of `rest`, as many at once as there is room for, and says how many are. `alone`
@@ -247,5 +261,22 @@ impl<'env> Submitter<'_, 'env> {
             rejected: rest.iter().map(|cell| self.refused(cell, reason).job).collect(),
             reason,
         }
+    }
+}
+
+/// Makes a chunk of jobs, if there are any.
+fn cut<F>(jobs: &mut Vec<F>, drafts: &mut Vec<Draft<F>>) {
+    let places = 0..jobs.len() as u32;
+    if !places.is_empty() {
+        let chunk = Chunk::new(jobs.drain(..));
+        drafts.extend(places.map(|place| Draft::Part(Arc::clone(&chunk), place)));
+    }
+}
+
+/// A job that was not accepted.
+fn taken<F>(chunk: &Chunk<F>, place: u32) -> F {
+    match chunk.take(place) {
+        Some(job) => job,
+        None => unreachable!("a job that was not accepted was not taken"),
     }
 }

@@ -199,7 +199,8 @@ impl<'env, E: Send + 'env> Awaited<Found<E>> for Inside<'_, 'env, E> {
 
     fn needs_workers(&self) -> bool {
         let state = self.shared.state.lock();
-        state.outside == 0 && state.members.is_empty()
+        // One that does not look needs others for what nobody has started.
+        state.outside == 0 && (!self.looks || state.members.is_empty())
     }
 
     fn note_parked(&self) -> bool {
@@ -250,13 +251,16 @@ impl<'env, E: Send + 'env> GroupHandle<'env, E> {
             Err(reason) => (false, Err(reason)),
         };
         let Err(reason) = placed else { return Ok(accepted) };
-        // CANCEL: where a cancel has ended it in the meantime, it was accepted, and aborted.
-        let Some(job) = cell.take_back() else { return Ok(accepted) };
+        // CANCEL: where a cancel has ended it in the meantime, it was accepted, and aborted; and a
+        // worker that waits for the group may have run it.
+        let Some(job) = cell.take_back() else {
+            house.engine.note_unplaced();
+            return Ok(accepted);
+        };
         if admitted {
             self.shared.end(None);
         }
-        house.engine.note_rejected();
-        Err(Rejected::new(job, reason))
+        Err(Submitter::new(house).rejected(job, reason))
     }
 
     /// Submits a job of the group. Its error is the group's.

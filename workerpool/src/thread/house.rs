@@ -57,11 +57,13 @@ pub(crate) struct House<'env, W: Work> {
     keep_alive: Option<Duration>,
     starter: Starter<'env, W>,
     started: AtomicUsize,
+    /// See [`YIELDS`].
+    yields: u32,
 }
 
-/// So often a worker that has run out of jobs gives way before it sleeps: whoever submits may wait for
-/// this very core, and a worker that is awake is called without the system's help.
-// LOOM: it is no step of any algorithm.
+/// So often a worker that has run out of jobs gives way and looks again before it sleeps: whoever
+/// submits may wait for this very core, and calls nobody meanwhile.
+// LOOM: never, but where a model says so: each look makes all of them longer.
 const YIELDS: u32 = if IS_MODEL { 0 } else { 10 };
 
 thread_local! {
@@ -110,12 +112,20 @@ impl<'env, W: Work> House<'env, W> {
     ) -> Self {
         let engine = Engine::new(crew, lanes);
         let (adapt, started) = (None, AtomicUsize::new(0));
-        Self { engine, hooks, context, adapt, keep_alive, starter, started }
+        let yields = YIELDS;
+        Self { engine, hooks, context, adapt, keep_alive, starter, started, yields }
     }
 
     /// The same, of workers that keep the jobs that their jobs submit.
     pub(crate) fn with_stacks(mut self) -> Self {
         self.engine = self.engine.with_stacks();
+        self
+    }
+
+    /// The same, of workers that look again so often before they sleep.
+    #[cfg(all(test, lockgate_loom))]
+    pub(crate) fn with_looks(mut self, looks: u32) -> Self {
+        self.yields = looks;
         self
     }
 
@@ -263,7 +273,7 @@ impl<'env, W: Work> House<'env, W> {
         let mut ticket = None;
         // It may be that a job is about to come, for which it has to stay.
         let mut stays = false;
-        let mut yields = if done.is_some() { YIELDS } else { 0 };
+        let mut yields = if done.is_some() { self.yields } else { 0 };
         loop {
             let mut slept = false;
             let resizes = self.engine.resizes();
@@ -274,7 +284,8 @@ impl<'env, W: Work> House<'env, W> {
             let deadline = if stays || !habits.varies { None } else { until() };
             let found = drive(deadline.as_ref(), |waker| {
                 loop {
-                    let (next, start) = self.engine.next(seat, done, &mut ticket, waker);
+                    let (next, start) =
+                        self.engine.next_or_linger(seat, done, &mut ticket, waker, yields > 0);
                     self.start(start);
                     match next {
                         Next::Job(item) => return Step::Ready(Found::Job(item)),
@@ -282,7 +293,7 @@ impl<'env, W: Work> House<'env, W> {
                         Next::Asleep if self.engine.resizes() != resizes => {
                             return Step::Ready(Found::Again);
                         }
-                        Next::Asleep if yields > 0 => {
+                        Next::Lingers => {
                             yields -= 1;
                             thread::yield_now();
                         }
@@ -318,6 +329,12 @@ impl<'env, W: Work> House<'env, W> {
         }
         let (min, max) = self.engine.limits();
         min < max
+    }
+
+    /// A job was refused, or dropped for want of room.
+    pub(crate) fn note_rejected(&self, reason: Reason) {
+        self.engine.note_rejected();
+        trace::rejected(self.hooks.pool(), reason);
     }
 
     /// Tells whoever waits for a job that it is over.

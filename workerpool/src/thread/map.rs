@@ -313,7 +313,7 @@ where
         self.batches[at].stands = match placed {
             Ok(()) => Stands::Placed(self.submitter.handle(cell)),
             Err(reason) => {
-                self.submitter.house.engine.note_rejected();
+                self.submitter.house.note_rejected(reason);
                 Stands::Refused(reason)
             }
         };

@@ -5,7 +5,7 @@ use super::house::{House, Work};
 use super::submit::Submitter;
 use super::task::Task;
 use crate::engine::{Grant, Wait};
-use crate::error::{Closed, Rejected, RunError, WaitError};
+use crate::error::{Closed, Reason, Rejected, RunError, WaitError};
 use crate::parker::{Step, drive};
 use crate::primitives::{Arc, Deadline};
 use crate::waiters::Ticket;
@@ -218,7 +218,7 @@ where
     fn placed(&self, grant: Grant, job: F) -> Result<Job<'env, T>, RunError<F>> {
         let placed = match grant {
             Grant::Place => Slot { submitter: self.submitter, held: true }.submit(job),
-            Grant::Closed => Err(Rejected::new(job, crate::error::Reason::Closed)),
+            Grant::Closed => Err(self.submitter.rejected(job, Reason::Closed)),
         };
         placed.map_err(RunError::Rejected)
     }

@@ -25,7 +25,7 @@ impl<'env> Guard<'env> {
     }
 
     fn submitter(&self) -> Submitter<'_, 'env> {
-        Submitter { strand: Some(self.id), ..Submitter::new(&self.house) }
+        Submitter::new(&self.house).in_strand(self.id)
     }
 }
 
@@ -119,7 +119,7 @@ impl<'env, K: Eq + Hash + Send> Keyed<'env, K> {
         T: Send + 'env,
         F: FnOnce() -> T + Send + 'env,
     {
-        self.line(key).submitter().submit(job)
+        self.guard(key).submitter().submit(job)
     }
 
     /// As [`Pool::spawn`], in the line of `key`, with the exception of [`submit`](Self::submit).
@@ -131,7 +131,7 @@ impl<'env, K: Eq + Hash + Send> Keyed<'env, K> {
     where
         F: FnOnce() + Send + 'env,
     {
-        self.line(key).submitter().spawn(job)
+        self.guard(key).submitter().spawn(job)
     }
 
     /// How many keys are known, those that have no jobs any more included.
@@ -144,7 +144,25 @@ impl<'env, K: Eq + Hash + Send> Keyed<'env, K> {
         self.len() == 0
     }
 
-    fn line(&self, key: K) -> Arc<Guard<'env>> {
+    /// The line of `key`, as a part of the pool of which one job runs at a time: for other lanes, with a
+    /// deadline, by a name. While it is held, the key is not forgotten.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// let pool = Pool::builder().threads(4).lanes(2).build()?;
+    /// let accounts = pool.keyed::<&str>();
+    /// let alice = accounts.line("alice");
+    /// alice.submitter().lane(1).named("statement").spawn(|| { /* less urgent than a debit */ })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn line(&self, key: K) -> Subpool<'env> {
+        Subpool { guard: self.guard(key), cap: 1 }
+    }
+
+    fn guard(&self, key: K) -> Arc<Guard<'env>> {
         let mut lines = self.lines.lock();
         if let Some(guard) = lines.by_key.get(&key) {
             return Arc::clone(guard);

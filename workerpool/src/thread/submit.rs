@@ -32,6 +32,12 @@ impl<'p, 'env> Submitter<'p, 'env> {
         Self { house, lane: 0, strand: None, deadline: None, name: None }
     }
 
+    /// The same, for jobs that wait for the turn of their strand.
+    pub(crate) const fn in_strand(mut self, strand: StrandId) -> Self {
+        self.strand = Some(strand);
+        self
+    }
+
     /// The same, by another priority; 0 goes first.
     ///
     /// # Panics
@@ -217,8 +223,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
     }
 
     pub(super) fn rejected<F>(&self, job: F, reason: Reason) -> Rejected<F> {
-        self.house.engine.note_rejected();
-        trace::rejected(self.house.hooks.pool(), reason);
+        self.house.note_rejected(reason);
         Rejected::new(job, reason)
     }
 
@@ -245,10 +250,13 @@ impl<'p, 'env> Submitter<'p, 'env> {
             Overflow::Placed => Ok(()),
             Overflow::Refused(reason) => Err(reason),
             Overflow::Drop => {
-                self.house.engine.note_rejected();
-                trace::rejected(self.house.hooks.pool(), Reason::Full);
-                if let Some(refused) = cell.refuse(JobError::Dropped) {
-                    self.house.finish(refused);
+                match cell.refuse(JobError::Dropped) {
+                    Some(refused) => {
+                        self.house.note_rejected(Reason::Full);
+                        self.house.finish(refused);
+                    }
+                    // It is of a group, and was run or aborted meanwhile.
+                    None => self.house.engine.note_unplaced(),
                 }
                 Ok(())
             }
@@ -287,8 +295,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
                 None => Reason::TooDeep,
             },
             Overflow::Drop => {
-                self.house.engine.note_rejected();
-                trace::rejected(self.house.hooks.pool(), Reason::Full);
+                self.house.note_rejected(Reason::Full);
                 job.take().into_iter().for_each(drop_payload);
                 return Ok(());
             }

@@ -13,6 +13,7 @@ use crate::job::Ran;
 use crate::metrics::Metrics;
 use crate::policy::Reject;
 use crate::primitives::{Arc, Deadline};
+use crate::trace;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -175,7 +176,7 @@ impl<T: Send + 'static> Workers<T> {
     }
 
     fn rejected(&self, value: T, reason: Reason) -> Rejected<T> {
-        self.house().engine.note_rejected();
+        self.house().note_rejected(reason);
         Rejected::new(value, reason)
     }
 
@@ -193,7 +194,7 @@ impl<T: Send + 'static> Workers<T> {
                 Ok(())
             }
             Reject::DropNewest => {
-                house.engine.note_rejected();
+                house.note_rejected(Reason::Full);
                 drop_payload(value);
                 Ok(())
             }
@@ -222,6 +223,7 @@ impl<T: Send + 'static> Workers<T> {
         let (house, mut value) = (self.house(), Some(value));
         let (push, evicted) = house.engine.push_evicting(|| take(&mut value));
         if let Some(evicted) = evicted {
+            trace::rejected(house.hooks.pool(), Reason::Full);
             drop_payload(evicted.entry);
         }
         let placed = match push {
@@ -437,8 +439,8 @@ impl<T: Send + 'static> PushSlot<'_, T> {
         self.held = false;
         let mut value = Some(value);
         let placed = self.house.place_reserved(|| take(&mut value));
-        if placed.is_err() {
-            self.house.engine.note_rejected();
+        if let Err(reason) = placed {
+            self.house.note_rejected(reason);
         }
         give_back(placed, value)
     }

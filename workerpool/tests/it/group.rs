@@ -1,6 +1,6 @@
 //! Jobs that belong together.
 
-use crate::support::{Counter, Gate, until};
+use crate::support::{Counter, Gate, ends, until};
 use lockgate_workerpool::thread::{Group, Pool, Queue, Reject, scope};
 use lockgate_workerpool::{GroupError, JobError, Reason};
 use std::time::Duration;
@@ -329,4 +329,52 @@ fn a_task_waits_for_a_group() {
         let _ = group.spawn(move || if n == 9 { Err(n) } else { Ok(()) });
     }
     assert!(matches!(futures::executor::block_on(group), Err(GroupError::Failed(9))));
+}
+
+#[test]
+fn a_job_that_a_waiting_worker_runs_before_it_has_a_place_is_counted_once() {
+    let pool = Pool::builder().threads(2).queue(Queue::Handoff).reject(Reject::Block);
+    let pool = pool.build().unwrap();
+    let group = pool.group::<u32>();
+    let gate = occupy(&group);
+    let (handle, ran) = (group.handle(), Counter::default());
+    let waits = pool.submit(move || group.wait()).unwrap();
+    until("both workers have a job", || pool.metrics().running == 2);
+    let runs = ran.clone();
+    // There is no place, and whoever waits for the group runs it meanwhile.
+    let submits = std::thread::spawn(move || {
+        let job = move || {
+            runs.add();
+            Ok(())
+        };
+        handle.spawn(job).is_ok()
+    });
+    until("it ran", || ran.value() == 1);
+    until("its submitter waits for a place", || pool.metrics().waiting == 1);
+    let end = pool.shutdown();
+    assert!(submits.join().unwrap(), "it was accepted, for it ran");
+    gate.open();
+    waits.wait().unwrap().unwrap();
+    end.wait().unwrap();
+    let metrics = pool.metrics();
+    assert_eq!((metrics.submitted, metrics.completed), (3, 3));
+    assert_eq!((metrics.aborted, metrics.rejected, metrics.queued), (0, 0, 0));
+}
+
+#[test]
+fn whoever_waits_for_a_group_too_deep_inside_is_told() {
+    fn level(pool: &Pool<'static>, deeper: u32) -> Result<(), GroupError<()>> {
+        if deeper == 0 {
+            let group = pool.group();
+            group.spawn(|| Ok(())).unwrap();
+            return group.wait();
+        }
+        let inner = pool.clone();
+        pool.submit(move || level(&inner, deeper - 1)).unwrap().wait().unwrap()
+    }
+
+    let pool = Pool::builder().threads(1).queue(Queue::Unbounded).build().unwrap();
+    let inner = pool.clone();
+    let told = ends(move || pool.submit(move || level(&inner, 64)).unwrap().wait().unwrap());
+    assert!(matches!(told, Err(GroupError::Job(JobError::WouldDeadlock))), "{told:?}");
 }

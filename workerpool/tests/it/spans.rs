@@ -137,6 +137,43 @@ fn what_goes_wrong_is_told() {
 }
 
 #[test]
+fn every_refusal_is_told() {
+    let recorder = Recorder::default();
+    let builder = |reject| Pool::builder().threads(1).queue(Queue::Bounded(1)).reject(reject);
+    let pool = builder(Reject::Fail).name("io").build().unwrap();
+    let told = |by: &dyn Fn()| {
+        recorder.during(by);
+        recorder.told().into_iter().filter(|it| it.contains("job rejected")).collect::<Vec<_>>()
+    };
+    pool.pause();
+    let group = pool.group::<()>();
+    let first = group.submit(|| Ok(())).unwrap();
+    let full = r#"DEBUG message=job rejected pool="io" reason=the queue is full"#;
+    assert_eq!(told(&|| assert!(group.spawn(|| Ok(())).is_err())), [full]);
+    group.cancel();
+    drop(first);
+    let cancelled = r#"DEBUG message=job rejected pool="io" reason=the group is cancelled"#;
+    assert_eq!(told(&|| assert!(group.spawn(|| Ok(())).is_err())), [cancelled]);
+    pool.shutdown().wait().unwrap();
+    let closed = r#"DEBUG message=job rejected pool="io" reason=the pool is shut down"#;
+    assert_eq!(told(&|| assert!(pool.map([1], |n| n).wait().is_err())), [closed]);
+    assert_eq!(told(&|| assert!(pool.run(|| ()).wait().is_err())), [closed]);
+
+    for (reject, refusals) in [(Reject::Fail, 2), (Reject::DropNewest, 2), (Reject::DropOldest, 2)]
+    {
+        let workers = builder(reject).name("io").build_workers(|_: u8| ()).unwrap();
+        workers.pause();
+        let push_all = || (0..3).for_each(|n| _ = workers.push(n));
+        assert_eq!(told(&push_all), vec![full; refusals], "{reject:?}");
+        assert_eq!(workers.metrics().rejected, refusals as u64);
+        let slot = workers.purge().pop().map(|_| workers.reserve().wait().unwrap());
+        workers.shutdown().wait().unwrap();
+        let slot = std::cell::Cell::new(slot);
+        assert_eq!(told(&|| assert!(slot.take().unwrap().push(3).is_err())), [closed]);
+    }
+}
+
+#[test]
 fn a_subscriber_that_panics_breaks_nothing() {
     let recorder = Recorder { panics: true, ..Recorder::default() };
     let builder = Pool::builder().threads(1).queue(Queue::Bounded(1)).reject(Reject::Fail);

@@ -347,3 +347,26 @@ fn what_is_handed_back_is_waited_for_inside_and_counts_nobody_as_parked() {
     let job = pool.submit(move || inner.submit("a", || 1).unwrap().wait());
     assert_eq!(job.unwrap().wait().unwrap().unwrap(), 1);
 }
+
+#[test]
+fn the_line_of_a_key_has_lanes_deadlines_and_names() {
+    let pool = Pool::builder().threads(2).lanes(2).build().unwrap();
+    let (keys, order) = (pool.keyed::<&str>(), Arc::new(Mutex::new(Vec::new())));
+    pool.pause();
+    let note = |what: &'static str| {
+        let order = Arc::clone(&order);
+        move || order.lock().unwrap().push(what)
+    };
+    let line = keys.line("a");
+    let late = line.submitter().deadline(std::time::Instant::now()).submit(note("late")).unwrap();
+    line.submitter().lane(1).named("slow").spawn(note("less urgent")).unwrap();
+    keys.spawn("a", note("by the key")).unwrap();
+    line.spawn(note("by the line")).unwrap();
+    assert_eq!((line.cap(), line.pending(), keys.len()), (1, 4, 1));
+    let names: Vec<_> = pool.snapshot().jobs.into_iter().filter_map(|job| job.name).collect();
+    assert_eq!(names.iter().map(|name| &**name).collect::<Vec<_>>(), ["slow"]);
+    pool.resume();
+    pool.wait_idle().wait();
+    assert!(matches!(late.wait(), Err(JobError::Expired)));
+    assert_eq!(*order.lock().unwrap(), ["by the key", "by the line", "less urgent"]);
+}

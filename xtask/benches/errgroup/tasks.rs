@@ -2,6 +2,7 @@
 
 use crate::harness::{Sample, Scenario, Unit, entries};
 use crate::ours::{OurScope, Ours, OursKept};
+pub use crate::place::Place;
 use crate::subject::{Discard, Keep, Limit, Sum, Work};
 use crate::tally;
 use crate::task_rivals::{
@@ -9,14 +10,11 @@ use crate::task_rivals::{
     Unordered, VecOfHandles,
 };
 use std::future::Future;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
-use tokio::runtime::{Builder, Runtime};
 use tokio::task;
 
 const TASKS: u64 = 2_000;
 const LIMIT: usize = 10;
-const WORKERS: usize = 2;
 
 pub fn scenarios() -> Vec<Scenario> {
     let places = [
@@ -52,41 +50,6 @@ fn at(place_name: &str, place: Place) -> [Scenario; 4] {
         entries!(scenario("limit-10-kept"), limited(place):
             OursKept, BufferUnordered, JoinSetSemaphore, JoinSetLen),
     ]
-}
-
-/// Where the tasks are spawned.
-#[derive(Clone, Copy)]
-pub enum Place {
-    /// In a task of a runtime with two workers.
-    Task,
-    /// Outside its workers, where each spawn goes through the queue that all share.
-    BlockOn,
-    /// In a runtime of this thread alone.
-    CurrentThread,
-}
-
-impl Place {
-    pub fn run<F>(self, future: F) -> F::Output
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
-        static WORKERS_RUNTIME: OnceLock<Runtime> = OnceLock::new();
-        let workers = || {
-            let build = || Builder::new_multi_thread().worker_threads(WORKERS).build();
-            WORKERS_RUNTIME.get_or_init(|| build().expect("a runtime"))
-        };
-        match self {
-            Self::Task => {
-                let task = workers().spawn(future);
-                workers().block_on(task).expect("a panic exits")
-            }
-            Self::BlockOn => workers().block_on(future),
-            Self::CurrentThread => {
-                let runtime = Builder::new_current_thread().build().expect("a runtime");
-                runtime.block_on(future)
-            }
-        }
-    }
 }
 
 /// What almost all tasks do.

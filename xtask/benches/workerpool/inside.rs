@@ -1,7 +1,8 @@
 //! Jobs that submit jobs: a tree, whose leaves count themselves.
 
 use crate::harness::{Role, Sample, Scenario, Subject, Unit, entries};
-use crate::rivals::THREADS;
+use crate::rivals::{ByHandUnbounded, RustyPool, THREADS, ThreadPool};
+use crate::subject::Spawn;
 use lockgate_workerpool::thread::{Engine, Pool, Queue};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,9 +16,8 @@ const JOBS: u64 = 2 * LEAVES - 1;
 
 pub fn scenarios() -> Vec<Scenario> {
     let scenario = |name: &str| Scenario::new(name, Unit::Wall).sample_ms(20);
-    vec![
-        entries!(scenario("inside/stealing"), tree(): Stealing, Shared, SharedUnbounded, Rayon, Tokio),
-    ]
+    vec![entries!(scenario("inside/stealing"), tree():
+            Stealing, Shared, SharedUnbounded, Rayon, Tokio, ByHandUnbounded, ThreadPool, RustyPool)]
 }
 
 /// Who runs the tree. There is one pool of each kind, for ever: its jobs need no count of owners.
@@ -111,6 +111,23 @@ ours! {
     Shared "ours, one queue" Role::Rival, Engine::Shared, Queue::Bounded(1024);
     SharedUnbounded "ours, one queue, unbounded" Role::Rival, Engine::Shared, Queue::Unbounded;
 }
+
+/// Those that need a pool to be submitted to.
+macro_rules! by_pool {
+    ($($name:ident),*) => {$(
+        impl Inside for $name {
+            fn start(job: impl FnOnce() + Send + 'static) {
+                <Self as Inside>::spawn(job);
+            }
+
+            fn spawn(job: impl FnOnce() + Send + 'static) {
+                static POOL: OnceLock<$name> = OnceLock::new();
+                Spawn::spawn(POOL.get_or_init(Spawn::new), job);
+            }
+        }
+    )*};
+}
+by_pool!(ByHandUnbounded, ThreadPool, RustyPool);
 
 struct Rayon;
 

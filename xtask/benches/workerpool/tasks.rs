@@ -1,18 +1,17 @@
 //! Tasks of tokio's that do nothing but be counted, ten at a time. One operation is one of them.
 
 use crate::harness::{Role, Sample, Scenario, Subject, Unit, entries};
+use crate::place::Place;
 use crate::tally;
 use lockgate_workerpool::task::Pool;
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, yield_now};
 
 const TASKS: u64 = 2_000;
 const LIMIT: usize = 10;
-const WORKERS: usize = 2;
 
 pub fn scenarios() -> Vec<Scenario> {
     let places = [
@@ -117,41 +116,6 @@ impl Limited for JoinSetSemaphore {
             sum += joined.expect("no task fails");
         }
         Some(sum)
-    }
-}
-
-/// Where the tasks are handed over.
-#[derive(Clone, Copy)]
-enum Place {
-    /// In a task of a runtime with two workers.
-    Task,
-    /// Outside its workers.
-    BlockOn,
-    /// In a runtime of this thread alone.
-    CurrentThread,
-}
-
-impl Place {
-    fn run<F>(self, future: F) -> F::Output
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
-        static WORKERS_RUNTIME: OnceLock<Runtime> = OnceLock::new();
-        let workers = || {
-            let build = || Builder::new_multi_thread().worker_threads(WORKERS).build();
-            WORKERS_RUNTIME.get_or_init(|| build().expect("a runtime"))
-        };
-        match self {
-            Self::Task => {
-                let task = workers().spawn(future);
-                workers().block_on(task).expect("a panic exits")
-            }
-            Self::BlockOn => workers().block_on(future),
-            Self::CurrentThread => {
-                let runtime = Builder::new_current_thread().build().expect("a runtime");
-                runtime.block_on(future)
-            }
-        }
     }
 }
 

@@ -21,7 +21,7 @@ func trees() []harness.Entry {
 		}
 		return harness.Time(trees*size, time.Since(start))
 	}
-	return []harness.Entry{{Scenario: "inside/tree", Subject: "goroutine", Run: run}}
+	return []harness.Entry{{Scenario: "inside/stealing", Subject: "goroutine", Run: run}}
 }
 
 func grow(levels, lane int) {
