@@ -129,7 +129,7 @@
 //! How it works, with every hazard and the model that shows it: `DESIGN.md` of this crate.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 mod batch_size;
 #[cfg(all(feature = "sync", feature = "serde"))]
 mod config;
@@ -140,11 +140,23 @@ mod cores;
 mod engine;
 #[cfg(any(feature = "sync", feature = "async"))]
 mod error;
+#[cfg(any(feature = "sync", feature = "async"))]
+mod group;
+#[cfg(any(feature = "sync", feature = "async"))]
+mod hooks;
 #[cfg(feature = "sync")]
 mod job;
 #[cfg(any(feature = "sync", feature = "async"))]
+mod judge;
+#[cfg(any(feature = "sync", feature = "async"))]
+mod kept;
+#[cfg(any(feature = "sync", feature = "async"))]
+mod knobs;
+#[cfg(any(feature = "sync", feature = "async"))]
 mod lanes;
-#[cfg(all(feature = "sync", feature = "metrics"))]
+#[cfg(any(feature = "sync", feature = "async"))]
+mod map;
+#[cfg(all(any(feature = "sync", feature = "async"), feature = "metrics"))]
 pub mod metered;
 #[cfg(any(feature = "sync", feature = "async"))]
 mod metrics;
@@ -161,7 +173,7 @@ mod runtime;
 #[cfg(all(test, feature = "async", lockgate_loom))]
 #[path = "tests/task_runtime.rs"]
 mod runtime;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 mod snapshot;
 #[cfg(any(feature = "sync", feature = "async"))]
 #[cfg_attr(not(feature = "sync"), allow(dead_code, reason = "tasks do not use all of it"))]
@@ -172,20 +184,20 @@ pub mod task;
 mod tests;
 #[cfg(feature = "sync")]
 pub mod thread;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 mod timings;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 mod trace;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 mod tune;
 #[cfg(any(feature = "sync", feature = "async"))]
 mod waiters;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 mod watch;
 
 #[cfg(any(feature = "sync", feature = "async"))]
 pub use crate::metrics::Metrics;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 pub use batch_size::BatchSize;
 #[cfg(all(feature = "sync", feature = "serde"))]
 pub use config::{PoolConfig, ThreadsConfig};
@@ -194,13 +206,13 @@ pub use error::{
     BuildError, Closed, JobError, Panicked, Reason, Rejected, RejectedBatch, ResizeError, RunError,
     ShutdownError, WaitError,
 };
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 pub use error::{GroupError, MapError};
 #[cfg(any(feature = "sync", feature = "async"))]
 pub use policy::{Queue, Reject};
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 pub use snapshot::{JobState, LiveJob, LiveWorker, Snapshot, WorkerState};
 #[cfg(feature = "sync")]
 pub use thread::Engine;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 pub use timings::{Histogram, Times, Timings};

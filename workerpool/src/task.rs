@@ -22,10 +22,13 @@
 //! # }
 //! ```
 
+mod batch;
 mod builder;
 mod cell;
+mod group;
 mod handle;
 mod house;
+mod map;
 mod placing;
 mod pool;
 mod rest;
@@ -37,8 +40,11 @@ mod submit;
 mod work;
 
 pub use crate::policy::{Queue, Reject};
+pub use batch::{SpawnBatch, SubmitBatch};
 pub use builder::Builder;
+pub use group::{Group, GroupHandle, GroupSpawn, GroupSubmit};
 pub use handle::Job;
+pub use map::{Map, NextResult, Unordered};
 pub use pool::Pool;
 pub use rest::{Shutdown, WaitIdle};
 pub use returned::Returned;

@@ -1,8 +1,8 @@
 //! The waits for a place in the queue.
 
 use super::handle::Job;
-use super::placing::{Draft, Kept, PlaceWait, Placing};
-use super::submit::Submitter;
+use super::placing::{Draft, PlaceWait, Placing};
+use super::submit::{Submitter, Whole};
 use crate::engine::{Grant, Wait};
 use crate::error::{Closed, JobError, Rejected, RunError};
 use std::fmt;
@@ -74,10 +74,7 @@ impl Slot<'_> {
         let mut draft = submitter.kept(job);
         match submitter.house.place_reserved(|| submitter.item(draft.entry())) {
             Ok(()) => Ok(submitter.handle(draft)),
-            Err(reason) => {
-                submitter.house.engine.note_rejected();
-                Err(Rejected::new(draft.take_back(), reason))
-            }
+            Err(reason) => submitter.refused(draft, reason),
         }
     }
 }
@@ -100,7 +97,7 @@ impl Drop for Slot<'_> {
 /// dropped with the request.
 #[must_use = "a request does nothing until it is waited for"]
 pub struct Run<'p, F: Future> {
-    placing: Placing<'p, Kept<F>>,
+    placing: Placing<'p, Whole<F>>,
     job: Option<Job<F::Output>>,
 }
 
@@ -110,7 +107,7 @@ impl<'p, F> Run<'p, F>
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    pub(super) const fn new(placing: Placing<'p, Kept<F>>) -> Self {
+    pub(super) const fn new(placing: Placing<'p, Whole<F>>) -> Self {
         Self { placing, job: None }
     }
 

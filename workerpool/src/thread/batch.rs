@@ -8,6 +8,7 @@ use super::task::Task;
 use crate::engine::{Grant, Item, Push};
 use crate::error::{Reason, Rejected, RejectedBatch};
 use crate::job::Cell;
+use crate::judge::Alone;
 use crate::policy::Reject;
 use crate::primitives::Arc;
 use crate::watch::Tag;
@@ -101,7 +102,7 @@ impl<'env> Submitter<'_, 'env> {
         T: Send + 'env,
         F: FnOnce() -> T + Send + 'env,
     {
-        let cells: Vec<_> = jobs.into_iter().map(|job| self.cell(job, |_| false)).collect();
+        let cells: Vec<_> = jobs.into_iter().map(|job| self.cell(job)).collect();
         let mut placed = 0;
         let all = self.place_all(
             &mut cells.iter(),
@@ -172,7 +173,7 @@ impl<'env> Submitter<'_, 'env> {
             return Draft::Plain(Box::new(job));
         }
         let tag = Tag::detached(tag, self.house.hooks.on_panic.as_ref());
-        Draft::Tagged(Cell::tagged(job, self.deadline, |()| false, Some(tag)))
+        Draft::Tagged(Cell::new(job, self.deadline, Alone, Some(tag)))
     }
 
     /// Places all of `rest`, as many at once as there is room for, and says how many are. `alone`

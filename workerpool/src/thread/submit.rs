@@ -6,7 +6,8 @@ use super::slot::{PlaceWait, Reserve, Run};
 use super::task::Task;
 use crate::engine::{Grant, Item, Push, StrandId};
 use crate::error::{JobError, Reason, Rejected, drop_payload};
-use crate::job::{Cell, Claim};
+use crate::job::{Cell, Claim, Promise};
+use crate::judge::Alone;
 use crate::policy::Reject;
 use crate::primitives::Arc;
 use crate::trace;
@@ -69,20 +70,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
         T: Send + 'env,
         F: FnOnce() -> T + Send + 'env,
     {
-        self.submit_judged(job, |_| false)
-    }
-
-    /// The same; `fails` says which results count as failures.
-    pub(super) fn submit_judged<T, F>(
-        &self,
-        job: F,
-        fails: fn(&T) -> bool,
-    ) -> Result<Job<'env, T>, Rejected<F>>
-    where
-        T: Send + 'env,
-        F: FnOnce() -> T + Send + 'env,
-    {
-        self.place_cell(self.cell(job, fails))
+        self.place_cell(self.cell(job))
     }
 
     fn place_cell<T, F>(&self, cell: Arc<Cell<F, T>>) -> Result<Job<'env, T>, Rejected<F>>
@@ -107,7 +95,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
         T: Send + 'env,
         F: FnOnce() -> T + Send + 'env,
     {
-        let cell = self.cell(job, |_| false);
+        let cell = self.cell(job);
         match self.place(|| self.item(Task::Job(Arc::clone(&cell) as _))) {
             Ok(()) => Ok(self.handle(cell)),
             Err(reason) => Err(self.refused(&cell, reason)),
@@ -159,22 +147,22 @@ impl<'p, 'env> Submitter<'p, 'env> {
         F: FnOnce() + Send + 'env,
     {
         let tag = Tag::detached(tag, self.house.hooks.on_panic.as_ref());
-        let cell = Cell::tagged(job, self.deadline, |()| false, Some(tag));
+        let cell = Cell::new(job, self.deadline, Alone, Some(tag));
         self.place_cell(cell).map(drop)
     }
 
     /// A job as the queue holds it, with what is to be known of it.
-    pub(super) fn cell<T, F>(&self, job: F, fails: fn(&T) -> bool) -> Arc<Cell<F, T>>
+    pub(super) fn cell<T, F>(&self, job: F) -> Arc<Cell<F, T>>
     where
         T: Send + 'env,
         F: FnOnce() -> T + Send + 'env,
     {
-        Cell::tagged(job, self.deadline, fails, self.tag())
+        Cell::new(job, self.deadline, Alone, self.tag())
     }
 
     #[inline]
     pub(super) fn tag(&self) -> Option<Box<Tag>> {
-        self.house.hooks.watch.as_ref()?.tag(self.name, self.lane)
+        self.house.hooks.tag(self.name, self.lane)
     }
 
     /// The wait for a place in the queue.
@@ -196,11 +184,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
         Item { entry, lane: self.lane, strand: self.strand }
     }
 
-    pub(super) fn handle<T, F>(&self, cell: Arc<Cell<F, T>>) -> Job<'env, T>
-    where
-        T: Send + 'env,
-        F: FnOnce() -> T + Send + 'env,
-    {
+    pub(super) fn handle<T>(&self, cell: Arc<impl Promise<T> + 'env>) -> Job<'env, T> {
         let has_turn = self.strand.is_some();
         Job { promise: cell, house: Arc::clone(self.house), has_turn }
     }
@@ -217,8 +201,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
     }
 
     pub(super) fn rejected<F>(&self, job: F, reason: Reason) -> Rejected<F> {
-        self.house.engine.note_rejected();
-        trace::rejected(self.house.hooks.pool(), reason);
+        self.house.hooks.note_rejected(&self.house.engine, reason);
         Rejected::new(job, reason)
     }
 
@@ -245,8 +228,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
             Overflow::Placed => Ok(()),
             Overflow::Refused(reason) => Err(reason),
             Overflow::Drop => {
-                self.house.engine.note_rejected();
-                trace::rejected(self.house.hooks.pool(), Reason::Full);
+                self.house.hooks.note_rejected(&self.house.engine, Reason::Full);
                 if let Some(refused) = cell.refuse(JobError::Dropped) {
                     self.house.finish(refused);
                 }
@@ -287,8 +269,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
                 None => Reason::TooDeep,
             },
             Overflow::Drop => {
-                self.house.engine.note_rejected();
-                trace::rejected(self.house.hooks.pool(), Reason::Full);
+                self.house.hooks.note_rejected(&self.house.engine, Reason::Full);
                 job.take().into_iter().for_each(drop_payload);
                 return Ok(());
             }

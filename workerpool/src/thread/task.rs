@@ -1,8 +1,9 @@
 //! What the queue of a pool holds.
 
-use super::house::{Hooks, Work};
+use super::house::Work;
 use crate::engine::{Entry, Outcome};
 use crate::error::{JobError, Panicked};
+use crate::hooks::Hooks;
 use crate::job::{Claim, Ran};
 use crate::primitives::Arc;
 use std::fmt;
