@@ -178,6 +178,8 @@ mod snapshot;
 #[cfg(any(feature = "sync", feature = "async"))]
 #[cfg_attr(not(feature = "sync"), allow(dead_code, reason = "tasks do not use all of it"))]
 mod state;
+#[cfg(any(feature = "sync", feature = "async"))]
+mod strand;
 #[cfg(feature = "async")]
 pub mod task;
 #[cfg(all(test, feature = "sync"))]

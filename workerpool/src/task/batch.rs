@@ -191,7 +191,7 @@ where
     ///
     /// [`RejectedBatch`]: the jobs that were not accepted, and the handles of those before them.
     #[cfg(feature = "sync")]
-    pub fn wait(mut self) -> Result<Vec<Job<F::Output>>, RejectedBatch<F, Job<F::Output>>> {
+    pub fn wait(mut self) -> Submitted<F> {
         super::submit::block_on(|cx| self.poll_once(cx))
     }
 }
@@ -224,7 +224,7 @@ impl<F> Future for SubmitBatch<'_, F>
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    type Output = Result<Vec<Job<F::Output>>, RejectedBatch<F, Job<F::Output>>>;
+    type Output = Submitted<F>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.poll_once(cx)

@@ -2,7 +2,6 @@
 
 use super::cell::{Cell, Claim};
 use super::house::House;
-use super::strand::Guard;
 use super::submit::Submitter;
 use super::work::{Body, Work};
 use crate::engine::{Grant, Outcome, Push, Wait};
@@ -10,6 +9,7 @@ use crate::error::{JobError, Reason, Rejected, drop_payload};
 use crate::judge::{Alone, Judge};
 use crate::policy::Reject;
 use crate::primitives::Arc;
+use crate::strand::Guard;
 use crate::trace;
 use crate::waiters::Ticket;
 use std::future::Future;
@@ -150,7 +150,7 @@ pub(super) struct Placing<'p, D> {
     draft: Option<D>,
     stage: Stage<'p>,
     /// Keeps the line of a key from being given to another.
-    held: Option<Arc<Guard>>,
+    held: Option<Arc<Guard<House>>>,
 }
 
 enum Stage<'p> {
@@ -169,7 +169,7 @@ impl<'p, D: Draft> Placing<'p, D> {
         Self { submitter, runs, draft: Some(draft), stage: Stage::New, held: None }
     }
 
-    pub(super) fn holding(mut self, guard: Arc<Guard>) -> Self {
+    pub(super) fn holding(mut self, guard: Arc<Guard<House>>) -> Self {
         self.held = Some(guard);
         self
     }

@@ -5,7 +5,6 @@ use super::handle::Job;
 use super::house::House;
 use super::placing::{Draft, Kept, Loose, PlaceWait, Placing};
 use super::slot::{Reserve, Run};
-use super::strand::Guard;
 use super::work::Work;
 use crate::engine::{Item, StrandId};
 use crate::error::{Reason, Rejected};
@@ -13,6 +12,7 @@ use crate::judge::Alone;
 #[cfg(feature = "sync")]
 use crate::parker::{Step, drive};
 use crate::primitives::Arc;
+use crate::strand::Guard;
 use crate::watch::Tag;
 use std::fmt;
 use std::future::Future;
@@ -193,7 +193,7 @@ impl<F> Submit<'_, F>
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    pub(super) fn holding(self, guard: Arc<Guard>) -> Self {
+    pub(super) fn holding(self, guard: Arc<Guard<House>>) -> Self {
         Self { placing: self.placing.holding(guard) }
     }
 
@@ -217,7 +217,7 @@ impl<F> Spawn<'_, F>
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    pub(super) fn holding(self, guard: Arc<Guard>) -> Self {
+    pub(super) fn holding(self, guard: Arc<Guard<House>>) -> Self {
         Self { placing: self.placing.holding(guard) }
     }
 
