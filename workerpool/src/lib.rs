@@ -39,8 +39,24 @@
 //! | the same, if there is room | `pool.try_submit(future)?` | `pool.try_submit(future)?` |
 //! | its result | `job.await?` | `job.wait()?` |
 //! | a place, a job and its result in one | `pool.run(future).await?` | `pool.run(future).wait()?` |
+//! | one closure over many items | `pool.map(items, f).await?`, or `next_result()` | `pool.map(items, f).wait()?`, or iterate |
+//! | jobs that fail together | `group.await?` | `group.wait()?` |
 //! | until nothing is to be done | `pool.wait_idle().await` | `pool.wait_idle().wait()` |
 //! | until the last worker has ended | `pool.shutdown().await` | `pool.shutdown().wait()?` |
+//!
+//! What the pools have:
+//!
+//! | | `thread::Pool` | `task::Pool` |
+//! |---|---|---|
+//! | `submit`, `spawn`, `submit_batch`, `spawn_batch`; a group's `submit` and `spawn` | calls, which block by the policy | requests |
+//! | `try_submit`, `reserve`, `run`, lanes, deadlines, policies | yes | yes |
+//! | `map`, `map_batched`, `BatchSize`, `unordered` | items and closure may borrow, in a `scope` | `'static`; the closure gives a future |
+//! | `group` | whoever waits inside runs its jobs | whoever awaits inside keeps its place |
+//! | `subpool`, `keyed` | yes | yes |
+//! | `named`, `snapshot`, `observe`, `timings`, `meter`, spans | yes | yes; a task has no thread to be named |
+//! | `resize`, `pause`, `resume`, `purge`, `wait_idle`, shutdowns | yes; by a range of threads | yes; by a limit |
+//! | `Job::abort` | what has not started | what runs too, where it waits next |
+//! | `adaptive`, `Engine::Stealing`, `Workers`, `PoolConfig`, `on_start`, `on_stop` | yes | no |
 //!
 //! A *request* (`reserve`, `run`, `map`, `wait_idle`, and a task pool's `submit` and `spawn`) does nothing
 //! until it is waited for, and dropping it cancels. A *handle* (`Job`, `Group`, `Shutdown`) is for what is
@@ -64,9 +80,10 @@
 //! * **Abort.** A job that has not started never does. A task that runs is dropped where it waits next;
 //!   a closure that runs is not disturbed.
 //! * **Maps** give each item one outcome, whatever the queue and its policy are, and hand an item back
-//!   that their closure did not get. How many items make a job is said, or found out
+//!   that their closure did not get. Those of tasks poll the items of a batch one after the other. How many items make a job is said, or found out
 //!   (`BatchSize::Auto`).
-//! * **Groups.** The first error of a group aborts its jobs that have not started.
+//! * **Groups.** The first error of a group aborts its jobs that have not started, tasks and closures alike.
+//!   What runs may ask whether its group is cancelled.
 //! * **Where there is no thread.** Zero threads and ranges without a worker are errors of the builder and of
 //!   `resize`. Where the system refuses a thread, a pool that has workers goes on with those; one that has
 //!   none gives the job back. A second shutdown is the first.

@@ -4,11 +4,17 @@ use super::handle::Job;
 use super::placing::{Draft, PlaceWait, Placing};
 use super::submit::{Submitter, Whole};
 use crate::engine::{Grant, Wait};
+#[cfg(feature = "sync")]
+use crate::error::WaitError;
 use crate::error::{Closed, JobError, Rejected, RunError};
+#[cfg(feature = "sync")]
+use crate::primitives::Deadline;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+#[cfg(feature = "sync")]
+use std::time::{Duration, Instant};
 
 /// The wait for a place: a request, which does nothing until it is waited for. Places are given in
 /// the order in which they are asked for.
@@ -41,6 +47,34 @@ impl<'p> Reserve<'p> {
     #[cfg(feature = "sync")]
     pub fn wait(mut self) -> Result<Slot<'p>, Closed> {
         super::submit::block_on(|cx| self.poll_once(cx.waker()))
+    }
+
+    /// Waits for the place on a thread outside of the runtime, for no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError::Timeout`], or that the pool is shut down.
+    #[cfg(feature = "sync")]
+    pub fn wait_timeout(self, timeout: Duration) -> Result<Slot<'p>, WaitError<Closed>> {
+        self.wait_until(Deadline::after(timeout).as_ref())
+    }
+
+    /// Waits for the place on a thread outside of the runtime, until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError::Timeout`], or that the pool is shut down.
+    #[cfg(feature = "sync")]
+    pub fn wait_deadline(self, deadline: Instant) -> Result<Slot<'p>, WaitError<Closed>> {
+        self.wait_until(Some(&Deadline::at(deadline)))
+    }
+
+    #[cfg(feature = "sync")]
+    fn wait_until(mut self, deadline: Option<&Deadline>) -> Result<Slot<'p>, WaitError<Closed>> {
+        match super::submit::block_until(deadline, |cx| self.poll_once(cx.waker())) {
+            Some(found) => found.map_err(WaitError::Failed),
+            None => Err(WaitError::Timeout),
+        }
     }
 }
 

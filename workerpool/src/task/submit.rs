@@ -12,6 +12,8 @@ use crate::judge::Alone;
 #[cfg(feature = "sync")]
 use crate::parker::{Step, drive};
 use crate::primitives::Arc;
+#[cfg(feature = "sync")]
+use crate::primitives::Deadline;
 use crate::strand::Guard;
 use crate::watch::Tag;
 use std::fmt;
@@ -238,15 +240,23 @@ where
 
 /// Drives a request on this thread.
 #[cfg(feature = "sync")]
-pub(super) fn block_on<O>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<O>) -> O {
-    let found = drive(None, |waker| match poll(&mut Context::from_waker(waker)) {
-        Poll::Ready(found) => Step::Ready(found),
-        Poll::Pending => Step::Queued { spin: false },
-    });
-    match found {
+pub(super) fn block_on<O>(poll: impl FnMut(&mut Context<'_>) -> Poll<O>) -> O {
+    match block_until(None, poll) {
         Some(found) => found,
         None => unreachable!("there is no deadline"),
     }
+}
+
+/// The same, until `deadline`.
+#[cfg(feature = "sync")]
+pub(super) fn block_until<O>(
+    deadline: Option<&Deadline>,
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<O>,
+) -> Option<O> {
+    drive(deadline, |waker| match poll(&mut Context::from_waker(waker)) {
+        Poll::Ready(found) => Step::Ready(found),
+        Poll::Pending => Step::Queued { spin: false },
+    })
 }
 
 impl<F> Future for Submit<'_, F>

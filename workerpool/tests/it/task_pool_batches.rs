@@ -183,12 +183,22 @@ fn panics_of_all_that_have_no_handle_are_told() {
 #[cfg(feature = "sync")]
 #[test]
 fn a_thread_submits_a_batch() {
+    use lockgate_workerpool::WaitError;
     let runtime = crate::support::runtime(2);
     let builder = Pool::builder().limit(2).queue(Queue::Bounded(1));
     let pool = builder.runtime(runtime.handle().clone()).build().unwrap();
     let jobs = pool.submit_batch((0..50).map(|n| async move { n })).wait().unwrap();
     assert!(jobs.into_iter().map(|job| job.wait().unwrap()).eq(0..50));
     pool.spawn_batch((0..50).map(|_| async {})).wait().unwrap();
+    pool.wait_idle().wait();
+    pool.pause();
+    drop(pool.try_submit(async {}).unwrap());
+    let late = pool.reserve().wait_deadline(Instant::now());
+    assert!(matches!(late, Err(WaitError::Timeout)));
+    pool.resume();
+    drop(pool.reserve().wait_timeout(crate::support::PATIENCE).unwrap());
     pool.shutdown().wait().unwrap();
-    assert_eq!(pool.metrics().completed, 100);
+    let closed = pool.reserve().wait_timeout(crate::support::PATIENCE);
+    assert!(matches!(closed, Err(WaitError::Failed(_))));
+    assert_eq!(pool.metrics().completed, 101);
 }
