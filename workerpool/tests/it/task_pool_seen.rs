@@ -1,6 +1,6 @@
 //! Pools of tasks: what is seen of them, and what it costs those who did not ask.
 
-use crate::support::{Counter, TaskGate, on_both, runtime};
+use crate::support::{TaskGate, on_both, runtime};
 use lockgate_workerpool::task::{Pool, Queue, Reject};
 use lockgate_workerpool::{BuildError, JobState, Timings, WorkerState};
 use std::time::{Duration, Instant};
@@ -263,6 +263,7 @@ fn a_job_is_polled_in_its_span() {
 #[test]
 fn a_subscriber_that_panics_breaks_nothing() {
     use crate::subscriber::Recorder;
+    use crate::support::Counter;
     let recorder = Recorder { panics: true, ..Recorder::default() };
     recorder.during(|| {
         runtime(1).block_on(async {
