@@ -1,9 +1,11 @@
-//! Webhooks on tasks: events are delivered over HTTP by a pool, urgent ones first, each endpoint's in
-//! their order and tried again when it fails; Ctrl-C, or the last event, ends it in good order.
+//! Webhooks on tasks: events are delivered over HTTP by a pool, urgent ones first, and tried again when
+//! the endpoint is busy; Ctrl-C, or the last event, ends it in good order. Before that a map asks which
+//! endpoints answer, and a group delivers what is of use only as a whole.
 //!
 //! `cargo run -p lockgate-workerpool --release --example webhooks`
 #![allow(clippy::print_stdout, reason = "a program for people")]
 
+use lockgate_workerpool::Timings;
 use lockgate_workerpool::task::{Pool, Queue, Reject};
 use std::error::Error;
 use std::io;
@@ -82,6 +84,30 @@ async fn deliver(to: SocketAddr, event: usize, tally: Arc<Tally>) -> io::Result<
     }
 }
 
+/// Which of the endpoints answer, in their order: one question to each, at most so many at once as the
+/// pool has tasks.
+async fn answering(pool: &Pool, endpoints: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let ask = |to| async move { TcpStream::connect(to).await.map(|_| to) };
+    let mut asked = pool.map(endpoints, ask);
+    let mut found = Vec::new();
+    while let Some(answer) = asked.next_result().await {
+        // The outer error is the pool's, the inner one the endpoint's.
+        found.extend(answer.ok().and_then(Result::ok));
+    }
+    found
+}
+
+/// The parts of one message: the first that cannot be delivered aborts those that have not started.
+async fn whole(pool: &Pool, to: SocketAddr, parts: usize, tally: &Arc<Tally>) -> bool {
+    let group = pool.group::<io::Error>();
+    for part in 0..parts {
+        if group.spawn(deliver(to, part, Arc::clone(tally))).await.is_err() {
+            break; // It is cancelled, or the pool shut down: the group says which.
+        }
+    }
+    group.await.is_ok()
+}
+
 /// Hands all events over. The bound makes it wait when the endpoint is slower than the events come.
 async fn feed(pool: &Pool, to: SocketAddr, tally: &Arc<Tally>) {
     for event in 0..EVENTS {
@@ -96,7 +122,8 @@ async fn feed(pool: &Pool, to: SocketAddr, tally: &Arc<Tally>) {
             }
         };
         let lane = if urgent { URGENT } else { BULK };
-        if pool.lane(lane).spawn(job).await.is_err() {
+        let name = if urgent { "urgent" } else { "bulk" };
+        if pool.lane(lane).named(name).spawn(job).await.is_err() {
             return; // It is shut down.
         }
     }
@@ -113,9 +140,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .queue(Queue::Bounded(64))
         .reject(Reject::Block)
         .lanes(2)
+        .name("webhooks")
+        .timings(Timings::All)
         .on_panic(|panicked| println!("a delivery panicked: {panicked}"))
         .build()?;
     let tally = Arc::new(Tally::default());
+
+    // Nobody listens at the second.
+    let closed = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
+    assert_eq!(answering(&pool, vec![to, closed]).await, [to]);
+    assert!(whole(&pool, to, 5, &tally).await && !whole(&pool, closed, 5, &tally).await);
 
     let interrupted = tokio::select! {
         () = feed(&pool, to, &tally) => false,
@@ -129,6 +163,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (urgent, bulk) = (tally.urgent.load(Ordering::Relaxed), tally.bulk.load(Ordering::Relaxed));
     let again = tally.again.load(Ordering::Relaxed);
     println!("delivered: {urgent} urgent, {bulk} others; {again} times tried again");
+    if let Some(times) = pool.times() {
+        println!("99 of 100 took less than {:.1?}", times.run.percentile(99.0).unwrap_or_default());
+    }
     println!("interrupted: {interrupted}, in good order: {graceful}, left over: {left}");
     if !interrupted {
         assert_eq!((urgent, bulk, left), (EVENTS / 10, EVENTS - EVENTS / 10, 0));

@@ -1,10 +1,11 @@
 //! How many items make a job.
 
+#[cfg(feature = "sync")]
 use crate::primitives::usable_cores;
 use crate::tune::{Range, Tuner};
 use std::time::Duration;
 
-/// How many items of a [`map_batched`](crate::thread::Pool::map_batched) make one job.
+/// How many items of a `map_batched` make one job.
 ///
 /// A job costs some fifty to a hundred nanoseconds, whatever it does: items that take less want
 /// company. But items of one batch run one after the other, and what is in a batch cannot be shared out at the end.
@@ -52,4 +53,10 @@ impl BatchSize {
             }
         }
     }
+}
+
+/// What spins asks more closely; here nothing does.
+#[cfg(not(feature = "sync"))]
+fn usable_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

@@ -13,7 +13,6 @@ mod deck;
 mod line;
 mod stealing;
 mod strands;
-#[cfg(feature = "sync")]
 mod survey;
 mod waits;
 
@@ -236,8 +235,13 @@ impl<J: Entry> Engine<J> {
     }
 
     /// A worker that was started takes its seat.
+    #[cfg(feature = "sync")]
     pub(crate) fn arrive(&self) -> Arc<Seat<J>> {
-        let name = std::thread::current().name().map(Arc::from);
+        self.arrive_as(std::thread::current().name().map(Arc::from))
+    }
+
+    /// The same, by another name than the thread's.
+    pub(crate) fn arrive_as(&self, name: Option<Arc<str>>) -> Arc<Seat<J>> {
         let mut line = self.line.lock();
         let seat = self.take_seat(&mut line).unwrap_or_else(|| Arc::new(Seat::new()));
         seat.deck.lock().name = name;

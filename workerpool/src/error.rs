@@ -1,9 +1,7 @@
 //! What can go wrong, one type for each kind of operation, in both worlds.
 
-#[cfg(feature = "sync")]
 mod many;
 
-#[cfg(feature = "sync")]
 pub use many::{GroupError, MapError};
 
 use std::any::Any;
@@ -35,7 +33,6 @@ pub enum BuildError {
     /// `lanes` is not 1, and one closure is to be fed with values, which have no lanes.
     WorkersLanes(usize),
     /// `timings` is not `Off`, and one closure is to be fed with values, which are not timed.
-    #[cfg(feature = "sync")]
     WorkersTimings(crate::Timings),
     /// `observe` was called, and one closure is to be fed with values, which are not listed.
     WorkersObserve,
@@ -67,7 +64,6 @@ impl fmt::Display for BuildError {
             Self::WorkersLanes(lanes) => {
                 write!(f, "lanes is {lanes}: it must be 1 for workers that are fed with values")
             }
-            #[cfg(feature = "sync")]
             Self::WorkersTimings(timings) => {
                 write!(
                     f,
@@ -204,7 +200,6 @@ impl StdError for JobError {}
 
 impl JobError {
     /// The same once more, for another who is to be told. Of a panic only its words are the same.
-    #[cfg(feature = "sync")]
     pub(crate) fn twin(&self) -> Self {
         match self {
             Self::Panicked(panicked) => {

@@ -6,8 +6,11 @@
 
 use crate::engine::Outcome;
 use crate::error::{JobError, Panicked, drop_payload};
+use crate::hooks::tell_panic;
+use crate::judge::{Alone, Judge};
+use crate::kept;
 use crate::primitives::{Arc, Deadline, Mutex};
-use crate::watch::{OnPanic, Tag};
+use crate::watch::Tag;
 use std::fmt;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -59,43 +62,39 @@ impl Ran {
     }
 }
 
-pub(crate) struct Cell<F, T> {
-    state: Mutex<State<F, T>>,
+/// A job that gives `V` to whoever waits, by what `J` makes of what the closure gives.
+pub(crate) struct Cell<F, V, J = Alone> {
+    state: Mutex<State<F, V>>,
     deadline: Option<Instant>,
-    /// Whether what it gave is a failure.
-    fails: fn(&T) -> bool,
+    judge: J,
 }
 
-struct State<F, T> {
-    stage: Stage<F, T>,
+struct State<F, V> {
+    stage: Stage<F, V>,
     waker: Option<Waker>,
     parked: bool,
     /// It was handed back, and is run by hand.
     outside: bool,
 }
 
-enum Stage<F, T> {
+enum Stage<F, V> {
     Queued(F, Option<Box<Tag>>),
     Running,
-    Over(Result<T, JobError>),
+    Over(Result<V, JobError>),
     /// The result was collected, or the job taken back.
     Gone,
 }
 
-impl<F, T> Cell<F, T>
-where
-    F: FnOnce() -> T + Send,
-    T: Send,
-{
-    pub(crate) fn tagged(
+impl<F, V, J> Cell<F, V, J> {
+    pub(crate) fn new(
         job: F,
         deadline: Option<Instant>,
-        fails: fn(&T) -> bool,
+        judge: J,
         tag: Option<Box<Tag>>,
     ) -> Arc<Self> {
         let stage = Stage::Queued(job, tag);
         let state = State { stage, waker: None, parked: false, outside: false };
-        Arc::new(Self { state: Mutex::new(state), deadline, fails })
+        Arc::new(Self { state: Mutex::new(state), deadline, judge })
     }
 
     /// The closure, if it was not accepted.
@@ -121,25 +120,44 @@ where
         }
     }
 
-    /// Runs it, if nobody else did; `judge` has the result before anybody who waits for it.
-    pub(crate) fn run_judged(
-        &self,
-        judge: impl FnOnce(Result<T, JobError>) -> (Result<T, JobError>, Outcome),
-    ) -> Ran {
+    /// It is over: it has given this, or has not run.
+    fn settle<O>(&self, result: Result<O, JobError>) -> Ran
+    where
+        J: Judge<O, Value = V>,
+    {
+        let (result, outcome) = self.judge.judge(result);
+        let mut state = self.state.lock();
+        let before = mem::replace(&mut state.stage, Stage::Over(result));
+        let waker = state.waker.take();
+        let unblock = mem::take(&mut state.parked);
+        drop(state);
+        debug_assert!(matches!(before, Stage::Running), "only what runs is settled");
+        drop_payload(before);
+        self.judge.over();
+        Ran { outcome, waker, unblock }
+    }
+}
+
+impl<F, O, V, J> Claim for Cell<F, V, J>
+where
+    F: FnOnce() -> O + Send,
+    V: Send,
+    J: Judge<O, Value = V>,
+{
+    fn run(&self) -> Ran {
         let Some((job, tag)) = self.claim() else {
             return Ran::of(Outcome::Void);
         };
         if self.deadline.is_some_and(|deadline| Deadline::at(deadline).has_passed()) {
             drop_payload(job);
             drop(tag);
-            let (result, outcome) = judge(Err(JobError::Expired));
-            return self.settle(result, outcome);
+            return self.settle(Err(JobError::Expired));
         }
         // The closure is consumed by it: nobody can see it in a half-way state.
         let job = || catch_unwind(AssertUnwindSafe(job));
         let (ran, on_panic) = match tag {
             None => (job(), None),
-            Some(tag) => (tag.around(job), tag.on_panic().cloned()),
+            Some(mut tag) => (tag.around(job), tag.on_panic().cloned()),
         };
         let result = ran.map_err(|payload| {
             let panicked = Panicked::new(payload);
@@ -148,41 +166,12 @@ where
             }
             JobError::Panicked(panicked)
         });
-        let (result, outcome) = judge(result);
-        self.settle(result, outcome)
-    }
-
-    fn settle(&self, result: Result<T, JobError>, outcome: Outcome) -> Ran {
-        let mut state = self.state.lock();
-        let before = mem::replace(&mut state.stage, Stage::Over(result));
-        let waker = state.waker.take();
-        let unblock = mem::take(&mut state.parked);
-        drop(state);
-        debug_assert!(matches!(before, Stage::Running), "only what runs is settled");
-        drop_payload(before);
-        Ran { outcome, waker, unblock }
-    }
-}
-
-impl<F, T> Claim for Cell<F, T>
-where
-    F: FnOnce() -> T + Send,
-    T: Send,
-{
-    fn run(&self) -> Ran {
-        self.run_judged(|result| {
-            let outcome = match &result {
-                Ok(value) if (self.fails)(value) => Outcome::Failed,
-                Ok(_) => Outcome::Completed,
-                Err(JobError::Panicked(_)) => Outcome::Panicked,
-                Err(_) => Outcome::Expired,
-            };
-            (result, outcome)
-        })
+        self.settle(result)
     }
 
     fn note_outside(&self) {
         self.state.lock().outside = true;
+        self.judge.outside();
     }
 
     fn is_void(&self) -> bool {
@@ -201,35 +190,25 @@ where
         let (job, tag) = self.claim()?;
         drop_payload(job);
         drop(tag);
-        Some(self.settle(Err(why), Outcome::Void))
+        Some(Ran { outcome: Outcome::Void, ..self.settle(Err(why)) })
     }
 }
 
-impl<F, T> Promise<T> for Cell<F, T>
+impl<F, O, V, J> Promise<V> for Cell<F, V, J>
 where
-    F: FnOnce() -> T + Send,
-    T: Send,
+    F: FnOnce() -> O + Send,
+    V: Send,
+    J: Judge<O, Value = V>,
 {
-    fn poll(&self, waker: &Waker) -> Option<Result<T, JobError>> {
-        let mut spare = None;
-        loop {
-            let mut state = self.state.lock();
-            match mem::replace(&mut state.stage, Stage::Gone) {
-                Stage::Over(result) => return Some(result),
-                other => state.stage = other,
+    fn poll(&self, waker: &Waker) -> Option<Result<V, JobError>> {
+        let ready = |state: &mut State<F, V>| match mem::replace(&mut state.stage, Stage::Gone) {
+            Stage::Over(result) => Some(result),
+            other => {
+                state.stage = other;
+                None
             }
-            if state.waker.as_ref().is_some_and(|kept| kept.will_wake(waker)) {
-                return None;
-            }
-            if let Some(fresh) = spare.take() {
-                let stale = state.waker.replace(fresh);
-                drop(state);
-                drop(stale);
-                return None;
-            }
-            drop(state);
-            spare = Some(waker.clone());
-        }
+        };
+        kept::poll(&self.state, waker, ready, |state| &mut state.waker)
     }
 
     fn is_over(&self) -> bool {
@@ -254,14 +233,7 @@ where
     }
 }
 
-/// Tells somebody of a panic. One of his own ends here.
-pub(crate) fn tell_panic(hook: &OnPanic, panicked: &Panicked) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook(panicked))) {
-        drop_payload(payload);
-    }
-}
-
-impl<F, T> fmt::Debug for Cell<F, T> {
+impl<F, V, J> fmt::Debug for Cell<F, V, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cell").finish_non_exhaustive()
     }

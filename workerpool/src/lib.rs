@@ -39,8 +39,24 @@
 //! | the same, if there is room | `pool.try_submit(future)?` | `pool.try_submit(future)?` |
 //! | its result | `job.await?` | `job.wait()?` |
 //! | a place, a job and its result in one | `pool.run(future).await?` | `pool.run(future).wait()?` |
+//! | one closure over many items | `pool.map(items, f).await?`, or `next_result()` | `pool.map(items, f).wait()?`, or iterate |
+//! | jobs that fail together | `group.await?` | `group.wait()?` |
 //! | until nothing is to be done | `pool.wait_idle().await` | `pool.wait_idle().wait()` |
 //! | until the last worker has ended | `pool.shutdown().await` | `pool.shutdown().wait()?` |
+//!
+//! What the pools have:
+//!
+//! | | `thread::Pool` | `task::Pool` |
+//! |---|---|---|
+//! | `submit`, `spawn`, `submit_batch`, `spawn_batch`; a group's `submit` and `spawn` | calls, which block by the policy | requests |
+//! | `try_submit`, `reserve`, `run`, lanes, deadlines, policies | yes | yes |
+//! | `map`, `map_batched`, `BatchSize`, `unordered` | items and closure may borrow, in a `scope` | `'static`; the closure gives a future |
+//! | `group` | whoever waits inside runs its jobs | whoever awaits inside keeps its place |
+//! | `subpool`, `keyed` | yes | yes |
+//! | `named`, `snapshot`, `observe`, `timings`, `meter`, spans | yes | yes; a task has no thread to be named |
+//! | `resize`, `pause`, `resume`, `purge`, `wait_idle`, shutdowns | yes; by a range of threads | yes; by a limit |
+//! | `Job::abort` | what has not started | what runs too, where it waits next |
+//! | `adaptive`, `Engine::Stealing`, `Workers`, `PoolConfig`, `on_start`, `on_stop` | yes | no |
 //!
 //! A *request* (`reserve`, `run`, `map`, `wait_idle`, and a task pool's `submit` and `spawn`) does nothing
 //! until it is waited for, and dropping it cancels. A *handle* (`Job`, `Group`, `Shutdown`) is for what is
@@ -64,9 +80,10 @@
 //! * **Abort.** A job that has not started never does. A task that runs is dropped where it waits next;
 //!   a closure that runs is not disturbed.
 //! * **Maps** give each item one outcome, whatever the queue and its policy are, and hand an item back
-//!   that their closure did not get. How many items make a job is said, or found out
+//!   that their closure did not get. Those of tasks poll the items of a batch one after the other. How many items make a job is said, or found out
 //!   (`BatchSize::Auto`).
-//! * **Groups.** The first error of a group aborts its jobs that have not started.
+//! * **Groups.** The first error of a group aborts its jobs that have not started, tasks and closures alike.
+//!   What runs may ask whether its group is cancelled.
 //! * **Where there is no thread.** Zero threads and ranges without a worker are errors of the builder and of
 //!   `resize`. Where the system refuses a thread, a pool that has workers goes on with those; one that has
 //!   none gives the job back. A second shutdown is the first.
@@ -129,7 +146,7 @@
 //! How it works, with every hazard and the model that shows it: `DESIGN.md` of this crate.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 mod batch_size;
 #[cfg(all(feature = "sync", feature = "serde"))]
 mod config;
@@ -140,11 +157,23 @@ mod cores;
 mod engine;
 #[cfg(any(feature = "sync", feature = "async"))]
 mod error;
+#[cfg(any(feature = "sync", feature = "async"))]
+mod group;
+#[cfg(any(feature = "sync", feature = "async"))]
+mod hooks;
 #[cfg(feature = "sync")]
 mod job;
 #[cfg(any(feature = "sync", feature = "async"))]
+mod judge;
+#[cfg(any(feature = "sync", feature = "async"))]
+mod kept;
+#[cfg(any(feature = "sync", feature = "async"))]
+mod knobs;
+#[cfg(any(feature = "sync", feature = "async"))]
 mod lanes;
-#[cfg(all(feature = "sync", feature = "metrics"))]
+#[cfg(any(feature = "sync", feature = "async"))]
+mod map;
+#[cfg(all(any(feature = "sync", feature = "async"), feature = "metrics"))]
 pub mod metered;
 #[cfg(any(feature = "sync", feature = "async"))]
 mod metrics;
@@ -161,31 +190,33 @@ mod runtime;
 #[cfg(all(test, feature = "async", lockgate_loom))]
 #[path = "tests/task_runtime.rs"]
 mod runtime;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 mod snapshot;
 #[cfg(any(feature = "sync", feature = "async"))]
 #[cfg_attr(not(feature = "sync"), allow(dead_code, reason = "tasks do not use all of it"))]
 mod state;
+#[cfg(any(feature = "sync", feature = "async"))]
+mod strand;
 #[cfg(feature = "async")]
 pub mod task;
 #[cfg(all(test, feature = "sync"))]
 mod tests;
 #[cfg(feature = "sync")]
 pub mod thread;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 mod timings;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 mod trace;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 mod tune;
 #[cfg(any(feature = "sync", feature = "async"))]
 mod waiters;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 mod watch;
 
 #[cfg(any(feature = "sync", feature = "async"))]
 pub use crate::metrics::Metrics;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 pub use batch_size::BatchSize;
 #[cfg(all(feature = "sync", feature = "serde"))]
 pub use config::{PoolConfig, ThreadsConfig};
@@ -194,13 +225,13 @@ pub use error::{
     BuildError, Closed, JobError, Panicked, Reason, Rejected, RejectedBatch, ResizeError, RunError,
     ShutdownError, WaitError,
 };
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 pub use error::{GroupError, MapError};
 #[cfg(any(feature = "sync", feature = "async"))]
 pub use policy::{Queue, Reject};
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 pub use snapshot::{JobState, LiveJob, LiveWorker, Snapshot, WorkerState};
 #[cfg(feature = "sync")]
 pub use thread::Engine;
-#[cfg(feature = "sync")]
+#[cfg(any(feature = "sync", feature = "async"))]
 pub use timings::{Histogram, Times, Timings};

@@ -9,7 +9,7 @@
 //! | [`QUEUED`] | jobs that wait, in all lanes | `name` |
 //! | [`LANE_QUEUED`] | those of each lane, as [`Metrics::lanes`] has them | `name`, `lane` |
 //! | [`WAITING`] | submitters that wait for a place | `name` |
-//! | [`WAIT`], [`RUN`] | how long jobs waited and ran, in seconds, where the pool keeps [times](crate::thread::Builder::timings) | `name` |
+//! | [`WAIT`], [`RUN`] | how long jobs waited and ran, in seconds, where the pool keeps [times](crate::Timings) | `name` |
 //!
 //! `name` is the pool's. Nothing is told while jobs are submitted and run: a meter tells what has changed
 //! since it told last, whenever it is asked to, so that a job costs the same with it and without. Pools that
@@ -18,9 +18,10 @@
 //! The recorder is the user's code: it is called outside every lock of the pool, and a panic of it is the
 //! caller's of [`Meter::publish`].
 
+use crate::engine::{Engine, Entry};
+use crate::hooks::Hooks;
 use crate::metrics::Metrics;
 use crate::primitives::{Arc, Mutex};
-use crate::thread::Pool;
 use crate::timings::{Histogram, Times};
 use metrics::{Counter, Gauge, Unit, counter, gauge, histogram};
 use std::fmt;
@@ -58,7 +59,7 @@ pub fn describe() {
     metrics::describe_histogram!(RUN, Unit::Seconds, "how long jobs ran");
 }
 
-/// Tells the recorder of the program what a pool does. See [`Pool::meter`].
+/// Tells the recorder of the program what a pool does: the `meter` of a pool of threads or tasks.
 ///
 /// Dropped, it takes back what its gauges show. It keeps the pool from nothing: only its clones do.
 pub struct Meter<'env> {
@@ -67,7 +68,23 @@ pub struct Meter<'env> {
     told: Mutex<(Metrics, Option<Times>)>,
 }
 
-impl<'env> Pool<'env> {
+impl<'env> Meter<'env> {
+    fn of<J: Entry + 'env, H: Send + Sync + 'env>(
+        house: &Arc<H>,
+        parts: fn(&H) -> (&Engine<J>, &Hooks),
+    ) -> Self {
+        let house = Arc::clone(house);
+        let name = parts(&house).1.pool().unwrap_or_default().into();
+        let source = move || {
+            let (engine, hooks) = parts(&house);
+            (engine.metrics(), hooks.times())
+        };
+        Meter { source: Box::new(source), name, told: Mutex::new((Metrics::default(), None)) }
+    }
+}
+
+#[cfg(feature = "sync")]
+impl<'env> crate::thread::Pool<'env> {
     /// What tells the recorder of [`metrics`](https://docs.rs/metrics) of this pool, each time that it is
     /// asked to. One for a pool is enough: two would count everything twice.
     ///
@@ -83,14 +100,31 @@ impl<'env> Pool<'env> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn meter(&self) -> Meter<'env> {
-        let house = Arc::clone(self.house());
-        let name = house.hooks.watch.as_ref().map(|watch| Arc::clone(watch.name()));
-        let source = move || {
-            let times = house.hooks.watch.as_ref().and_then(|watch| watch.times());
-            (house.engine.metrics(), times)
-        };
-        let told = Mutex::new((Metrics::default(), None));
-        Meter { source: Box::new(source), name: name.unwrap_or_else(|| "".into()), told }
+        Meter::of(self.house(), |house| (&house.engine, &house.hooks))
+    }
+}
+
+#[cfg(feature = "async")]
+impl crate::task::Pool {
+    /// What tells the recorder of [`metrics`](https://docs.rs/metrics) of this pool, each time that it is
+    /// asked to. One for a pool is enough: two would count everything twice.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use lockgate_workerpool::task::Pool;
+    ///
+    /// let pool = Pool::builder().limit(2).name("hooks").build()?;
+    /// let meter = pool.meter();
+    /// // ... each ten seconds, or when somebody scrapes:
+    /// meter.publish();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn meter(&self) -> Meter<'static> {
+        Meter::of(self.house(), |house| (&house.engine, &house.hooks))
     }
 }
 

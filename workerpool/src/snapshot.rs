@@ -19,7 +19,8 @@ pub enum WorkerState {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LiveWorker {
-    /// The name of its thread, as a debugger shows it too: that of the pool, with a number.
+    /// The name of the pool, with a number. Of a pool of threads it is the thread's, as a debugger
+    /// shows it too.
     pub name: Option<Arc<str>>,
     /// What it does.
     pub state: WorkerState,
@@ -31,7 +32,7 @@ pub struct LiveWorker {
 pub enum JobState {
     /// Submitted, and not started. One whose submitter waits for a place is among them.
     Queued,
-    /// A thread runs it.
+    /// A worker runs it. A task that waits for something is among them.
     Running,
 }
 
@@ -41,21 +42,21 @@ pub enum JobState {
 pub struct LiveJob {
     /// In the order in which those that are listed were submitted.
     pub id: u64,
-    /// Its [name](crate::thread::Submitter::named).
+    /// The name of the way by which it came in (`named`).
     pub name: Option<Arc<str>>,
     /// Its lane.
     pub lane: usize,
     /// What it does.
     pub state: JobState,
-    /// For how long it has been in that state, if the pool
-    /// [observes](crate::thread::Builder::observe).
+    /// For how long it has been in that state, if the pool observes its jobs.
     pub age: Option<Duration>,
-    /// The name of the thread that runs it: a worker, or whoever runs it for the pool.
+    /// The name of the thread that runs it: a worker, or whoever runs it for the pool. A task has none,
+    /// for each poll of it may be on another.
     pub thread: Option<Arc<str>>,
 }
 
 /// What a pool does at one moment: its numbers, its workers, and the jobs that it was told to list:
-/// those that have a name and, where it [observes](crate::thread::Builder::observe), all.
+/// those that have a name and, where it was told to `observe`, all.
 ///
 /// Numbers and workers are of one moment, jobs of the next. `Display` makes one line for each worker
 /// and job, as a goroutine profile has.

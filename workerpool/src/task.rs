@@ -7,6 +7,9 @@
 //!   job after the other: a job costs no spawn of its own.
 //! * Whatever has to wait is a *request*: `pool.submit(future).await?` waits for a place by the pool's
 //!   policy, before anything is spawned.
+//! * What runs can be aborted: a task is dropped where it waits next.
+//! * A job that awaits another of its pool, or a group, keeps its place meanwhile. What it `run`s or maps over
+//!   its own pool is polled inside of it.
 //! * There are no threads to be named, and none to be joined.
 //!
 //! ```
@@ -22,10 +25,13 @@
 //! # }
 //! ```
 
+mod batch;
 mod builder;
 mod cell;
+mod group;
 mod handle;
 mod house;
+mod map;
 mod placing;
 mod pool;
 mod rest;
@@ -37,8 +43,11 @@ mod submit;
 mod work;
 
 pub use crate::policy::{Queue, Reject};
+pub use batch::{SpawnBatch, SubmitBatch};
 pub use builder::Builder;
+pub use group::{Group, GroupHandle, GroupSpawn, GroupSubmit};
 pub use handle::Job;
+pub use map::{Map, NextResult, Unordered};
 pub use pool::Pool;
 pub use rest::{Shutdown, WaitIdle};
 pub use returned::Returned;

@@ -8,7 +8,7 @@ use crate::primitives::Mutex;
 use std::fmt;
 use std::time::Duration;
 
-/// Which jobs are timed. See [`Builder::timings`](crate::thread::Builder::timings).
+/// Which jobs are timed. See `timings` of both builders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",

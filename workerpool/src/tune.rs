@@ -101,6 +101,7 @@ impl Tuner {
     }
 
     /// What was measured last is of no use: nobody waited for work, or there was none.
+    #[cfg(feature = "sync")]
     pub(crate) fn forget_epoch(&mut self) {
         self.epoch = Epoch::default();
     }

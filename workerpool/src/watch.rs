@@ -111,11 +111,12 @@ impl Watch {
             id
         });
         let submitted = if times { submitted } else { None };
-        Box::new(Tag { watch: Some(Arc::clone(self)), id, submitted, span, on_panic: None })
+        let watch = Some(Arc::clone(self));
+        Box::new(Tag { watch, id, submitted, started: None, span, on_panic: None })
     }
 
-    fn starts(&self, id: u64, at: Option<Instant>) {
-        let thread = std::thread::current().name().map(Arc::from);
+    fn starts(&self, id: u64, at: Option<Instant>, here: bool) {
+        let thread = if here { std::thread::current().name().map(Arc::from) } else { None };
         if let Some(seen) = self.live.lock().jobs.get_mut(&id) {
             seen.running = true;
             seen.thread = thread;
@@ -150,6 +151,8 @@ pub(crate) struct Tag {
     id: Option<u64>,
     /// If it is timed.
     submitted: Option<Instant>,
+    /// If somebody wants to know.
+    started: Option<Instant>,
     span: Span,
     /// Nobody has a handle: this is told of its panic.
     on_panic: Option<OnPanic>,
@@ -159,8 +162,8 @@ impl Tag {
     /// Of a job that has no handle, whatever else is to be known of it.
     pub(crate) fn detached(tag: Option<Box<Self>>, on_panic: Option<&OnPanic>) -> Box<Self> {
         let mut tag = tag.unwrap_or_else(|| {
-            let span = Span::none();
-            Box::new(Self { watch: None, id: None, submitted: None, span, on_panic: None })
+            let (span, submitted, started) = (Span::none(), None, None);
+            Box::new(Self { watch: None, id: None, submitted, started, span, on_panic: None })
         });
         tag.on_panic = on_panic.cloned();
         tag
@@ -171,20 +174,37 @@ impl Tag {
     }
 
     /// Runs the job, which does not panic.
-    pub(crate) fn around<R>(&self, job: impl FnOnce() -> R) -> R {
-        let Some(watch) = &self.watch else { return job() };
+    #[cfg(feature = "sync")]
+    pub(crate) fn around<R>(&mut self, job: impl FnOnce() -> R) -> R {
+        self.start(true);
+        let result = self.enter(job);
+        self.end();
+        result
+    }
+
+    /// The job starts; `here`: on this thread, which it does not leave.
+    pub(crate) fn start(&mut self, here: bool) {
+        let Some(watch) = &self.watch else { return };
         let observes = watch.observes && self.id.is_some();
-        let started = if self.submitted.is_some() || observes { now() } else { None };
+        self.started = if self.submitted.is_some() || observes { now() } else { None };
         if let Some(id) = self.id {
-            watch.starts(id, started);
+            watch.starts(id, self.started, here);
         }
-        let result = self.span.around(job);
-        if let (Some(submitted), Some(started)) = (self.submitted, started) {
+    }
+
+    /// Runs a part of it, which does not panic, inside its span.
+    pub(crate) fn enter<R>(&self, part: impl FnOnce() -> R) -> R {
+        self.span.around(part)
+    }
+
+    /// The job is over.
+    pub(crate) fn end(&self) {
+        let Some(watch) = &self.watch else { return };
+        if let (Some(submitted), Some(started)) = (self.submitted, self.started) {
             let wait = started.saturating_duration_since(submitted);
             let run = now().map_or(Duration::ZERO, |ended| ended - started);
             watch.sheets.record(seat(), wait, run);
         }
-        result
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct Seat<J> {
 
 #[derive(Debug)]
 pub(super) struct Deck<J> {
-    /// What the thread of its worker is called.
+    /// What its worker is called.
     pub(super) name: Option<Arc<str>>,
     pub(super) jobs: VecDeque<Item<J>>,
     /// How many of its jobs the line still counts as queued: never fewer than there are.

@@ -2,7 +2,7 @@
 
 use super::{JobError, StdError, fmt};
 
-/// An item of a map that gave no value. See [`Pool::map`](crate::thread::Pool::map).
+/// An item of a map that gave no value. See `map` of a pool of threads or tasks.
 #[non_exhaustive]
 pub struct MapError<X> {
     /// Which item it was, counted from 0.
@@ -37,7 +37,7 @@ impl<X> fmt::Display for MapError<X> {
 
 impl<X> StdError for MapError<X> {}
 
-/// The first error of a group. See [`Pool::group`](crate::thread::Pool::group).
+/// The first error of a group. See `group` of a pool of threads or tasks.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum GroupError<E> {

@@ -6,9 +6,14 @@
 
 use crate::engine::Outcome;
 use crate::error::{JobError, Panicked, drop_payload};
+use crate::hooks::tell_panic;
+use crate::judge::{Alone, Judge};
+use crate::kept::{self, wake};
 use crate::primitives::{Arc, Deadline, Mutex};
+use crate::watch::Tag;
 use pin_project_lite::pin_project;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -48,13 +53,15 @@ pub(super) enum Abort {
     Over,
 }
 
-pub(super) struct Cell<F: Future> {
-    state: Mutex<State<F>>,
+/// A job that gives `V` to whoever waits, by what `J` makes of what the future gives.
+pub(super) struct Cell<F, V, J = Alone> {
+    state: Mutex<State<F, V>>,
     deadline: Option<Instant>,
+    judge: J,
 }
 
-struct State<F: Future> {
-    stage: Stage<F>,
+struct State<F, V> {
+    stage: Stage<F, V>,
     /// Of whoever waits for the result.
     waiter: Option<Waker>,
     /// Of whoever polls the job, while it waits for something.
@@ -62,37 +69,42 @@ struct State<F: Future> {
     aborted: bool,
 }
 
-enum Stage<F: Future> {
-    Queued(F),
+enum Stage<F, V> {
+    Queued(F, Option<Box<Tag>>),
     Running,
-    Over(Result<F::Output, JobError>),
+    Over(Result<V, JobError>),
     /// The result was collected, or the job taken back.
     Gone,
 }
 
-impl<F> Cell<F>
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    pub(super) fn new(job: F, deadline: Option<Instant>) -> Arc<Self> {
-        let stage = Stage::Queued(job);
+impl<F, V, J> Cell<F, V, J> {
+    pub(super) fn new(
+        job: F,
+        deadline: Option<Instant>,
+        judge: J,
+        tag: Option<Box<Tag>>,
+    ) -> Arc<Self> {
+        let stage = Stage::Queued(job, tag);
         let state = State { stage, waiter: None, runner: None, aborted: false };
-        Arc::new(Self { state: Mutex::new(state), deadline })
+        Arc::new(Self { state: Mutex::new(state), deadline, judge })
+    }
+
+    pub(super) const fn judge(&self) -> &J {
+        &self.judge
     }
 
     /// The future, if it was not accepted.
     pub(super) fn take_back(&self) -> Option<F> {
-        let job = self.claim();
-        if job.is_some() {
-            self.state.lock().stage = Stage::Gone;
-        }
-        job
+        let (job, tag) = self.claim()?;
+        self.state.lock().stage = Stage::Gone;
+        drop(tag);
+        Some(job)
     }
 
-    fn claim(&self) -> Option<F> {
+    fn claim(&self) -> Option<(F, Option<Box<Tag>>)> {
         let mut state = self.state.lock();
         match mem::replace(&mut state.stage, Stage::Running) {
-            Stage::Queued(job) => Some(job),
+            Stage::Queued(job, tag) => Some((job, tag)),
             other => {
                 state.stage = other;
                 None
@@ -106,92 +118,76 @@ where
 
     /// The job waits for something, and `waker` is how an abort reaches it; `false` if one came before.
     fn parks(&self, waker: &Waker) -> bool {
-        let mut spare = None;
-        loop {
-            let mut state = self.state.lock();
-            if state.aborted {
-                return false;
-            }
-            if state.runner.as_ref().is_some_and(|kept| kept.will_wake(waker)) {
-                return true;
-            }
-            if let Some(fresh) = spare.take() {
-                let stale = state.runner.replace(fresh);
-                drop(state);
-                drop_payload(stale);
-                return true;
-            }
-            drop(state);
-            spare = Some(waker.clone());
-        }
+        let aborted = |state: &mut State<F, V>| state.aborted.then_some(());
+        kept::poll(&self.state, waker, aborted, |state| &mut state.runner).is_none()
     }
-}
 
-impl<F: Future> Cell<F> {
-    fn settle(&self, result: Result<F::Output, JobError>) {
+    /// It is over: it has given this, or has not run to its end.
+    fn settle<O>(&self, result: Result<O, JobError>) -> Outcome
+    where
+        J: Judge<O, Value = V>,
+    {
+        let (result, outcome) = self.judge.judge(result);
         let mut state = self.state.lock();
         let before = mem::replace(&mut state.stage, Stage::Over(result));
         let (waiter, runner) = (state.waiter.take(), state.runner.take());
         drop(state);
         debug_assert!(matches!(before, Stage::Running), "only what runs is settled");
         drop_payload(runner);
-        if let Some(waiter) = waiter {
-            wake(waiter);
-        }
+        self.judge.over();
+        wake(waiter);
+        outcome
     }
 }
 
-impl<F> Claim for Cell<F>
+impl<F, V, J> Claim for Cell<F, V, J>
 where
     F: Future<Output: Send> + Send + 'static,
+    V: Send + 'static,
+    J: Judge<F::Output, Value = V> + 'static,
 {
     fn begin(self: Arc<Self>) -> Result<Pin<Box<dyn Running>>, Outcome> {
-        let Some(job) = self.claim() else { return Err(Outcome::Void) };
+        let Some((job, tag)) = self.claim() else { return Err(Outcome::Void) };
         if self.deadline.is_some_and(|deadline| Deadline::at(deadline).has_passed()) {
             drop_payload(job);
-            self.settle(Err(JobError::Expired));
-            return Err(Outcome::Expired);
+            drop(tag);
+            return Err(self.settle(Err(JobError::Expired)));
         }
-        let end = End { cell: self, over: false, parked: false };
+        let mut end = End { cell: self, tag, over: false, parked: false, output: PhantomData };
+        if let Some(tag) = &mut end.tag {
+            tag.start(false);
+        }
         Ok(Box::pin(Shell { future: Some(job), end }))
     }
 
     fn is_void(&self) -> bool {
-        !matches!(self.state.lock().stage, Stage::Queued(_))
+        !matches!(self.state.lock().stage, Stage::Queued(..))
     }
 
     fn refuse(&self, why: JobError) -> bool {
-        let Some(job) = self.claim() else { return false };
+        let Some((job, tag)) = self.claim() else { return false };
         drop_payload(job);
+        drop(tag);
         self.settle(Err(why));
         true
     }
 }
 
-impl<F> Promise<F::Output> for Cell<F>
+impl<F, V, J> Promise<V> for Cell<F, V, J>
 where
     F: Future<Output: Send> + Send + 'static,
+    V: Send + 'static,
+    J: Judge<F::Output, Value = V> + 'static,
 {
-    fn poll(&self, waker: &Waker) -> Option<Result<F::Output, JobError>> {
-        let mut spare = None;
-        loop {
-            let mut state = self.state.lock();
-            match mem::replace(&mut state.stage, Stage::Gone) {
-                Stage::Over(result) => return Some(result),
-                other => state.stage = other,
+    fn poll(&self, waker: &Waker) -> Option<Result<V, JobError>> {
+        let ready = |state: &mut State<F, V>| match mem::replace(&mut state.stage, Stage::Gone) {
+            Stage::Over(result) => Some(result),
+            other => {
+                state.stage = other;
+                None
             }
-            if state.waiter.as_ref().is_some_and(|kept| kept.will_wake(waker)) {
-                return None;
-            }
-            if let Some(fresh) = spare.take() {
-                let stale = state.waiter.replace(fresh);
-                drop(state);
-                drop(stale);
-                return None;
-            }
-            drop(state);
-            spare = Some(waker.clone());
-        }
+        };
+        kept::poll(&self.state, waker, ready, |state| &mut state.waiter)
     }
 
     fn is_over(&self) -> bool {
@@ -209,9 +205,7 @@ where
         state.aborted = true;
         let runner = state.runner.take();
         drop(state);
-        if let Some(runner) = runner {
-            wake(runner);
-        }
+        wake(runner);
         Abort::Ran
     }
 }
@@ -219,25 +213,45 @@ where
 pin_project! {
     /// Polls the user's future, and settles its end. The future goes first when this is dropped:
     /// whoever has the result finds nothing of the job any more.
-    struct Shell<F: Future> {
+    struct Shell<F, O, V, J>
+    where
+        J: Judge<O, Value = V>,
+    {
         #[pin]
         future: Option<F>,
-        end: End<F>,
+        end: End<F, O, V, J>,
     }
 }
 
-struct End<F: Future> {
-    cell: Arc<Cell<F>>,
+struct End<F, O, V, J: Judge<O, Value = V>> {
+    cell: Arc<Cell<F, V, J>>,
+    /// What is to be known of the job, as long as it runs.
+    tag: Option<Box<Tag>>,
     over: bool,
     /// It has waited for something: an abort may have come since.
     parked: bool,
+    output: PhantomData<fn() -> O>,
 }
 
-impl<F> Shell<F>
+impl<F, O, V, J: Judge<O, Value = V>> End<F, O, V, J> {
+    fn settle(&mut self, result: Result<O, JobError>) -> Outcome {
+        self.over = true;
+        if let Some(tag) = self.tag.take() {
+            tag.end();
+            if let (Err(JobError::Panicked(panicked)), Some(hook)) = (&result, tag.on_panic()) {
+                tell_panic(hook, panicked);
+            }
+        }
+        self.cell.settle(result)
+    }
+}
+
+impl<F, V, J> Shell<F, F::Output, V, J>
 where
-    F: Future<Output: Send> + Send + 'static,
+    F: Future,
+    J: Judge<F::Output, Value = V>,
 {
-    fn finish(mut self: Pin<&mut Self>, mut result: Result<F::Output, JobError>) {
+    fn finish(mut self: Pin<&mut Self>, mut result: Result<F::Output, JobError>) -> Outcome {
         let mut this = self.as_mut().project();
         // A panic of its drop is the job's panic.
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| this.future.set(None))) {
@@ -248,39 +262,42 @@ where
                 drop_payload(payload);
             }
         }
-        this.end.over = true;
-        this.end.cell.settle(result);
+        this.end.settle(result)
     }
 }
 
-impl<F> Running for Shell<F>
+impl<F, V, J> Running for Shell<F, F::Output, V, J>
 where
     F: Future<Output: Send> + Send + 'static,
+    V: Send + 'static,
+    J: Judge<F::Output, Value = V> + 'static,
 {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
         let this = self.as_mut().project();
         let Some(future) = this.future.as_pin_mut() else { unreachable!("polled after its end") };
-        let (result, outcome) = if this.end.parked && this.end.cell.is_aborted() {
-            (Err(JobError::Aborted), Outcome::Void)
+        let result = if this.end.parked && this.end.cell.is_aborted() {
+            Err(JobError::Aborted)
         } else {
             // It is dropped when it has panicked: nobody can see it in a half-way state.
-            match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+            let poll = || catch_unwind(AssertUnwindSafe(|| future.poll(cx)));
+            let polled = match &this.end.tag {
+                None => poll(),
+                Some(tag) => tag.enter(poll),
+            };
+            match polled {
                 Ok(Poll::Pending) => {
                     this.end.parked = true;
                     if this.end.cell.parks(cx.waker()) {
                         return Poll::Pending;
                     }
                     // CANCEL: the abort came while it was polled.
-                    (Err(JobError::Aborted), Outcome::Void)
+                    Err(JobError::Aborted)
                 }
-                Ok(Poll::Ready(value)) => (Ok(value), Outcome::Completed),
-                Err(payload) => {
-                    (Err(JobError::Panicked(Panicked::new(payload))), Outcome::Panicked)
-                }
+                Ok(Poll::Ready(value)) => Ok(value),
+                Err(payload) => Err(JobError::Panicked(Panicked::new(payload))),
             }
         };
-        self.finish(result);
-        Poll::Ready(outcome)
+        Poll::Ready(self.finish(result))
     }
 
     fn lose(self: Pin<&mut Self>, why: JobError) {
@@ -290,18 +307,11 @@ where
     }
 }
 
-impl<F: Future> Drop for End<F> {
+impl<F, O, V, J: Judge<O, Value = V>> Drop for End<F, O, V, J> {
     fn drop(&mut self) {
         if !self.over {
             // CANCEL: whoever ran it by hand has left it.
-            self.cell.settle(Err(JobError::Aborted));
+            self.settle(Err(JobError::Aborted));
         }
-    }
-}
-
-/// Nobody is here to take a waker's panic, least of all a worker with a job in its hands.
-fn wake(waker: Waker) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-        drop_payload(payload);
     }
 }

@@ -2,29 +2,24 @@
 
 use super::runner::Runner;
 use super::work::Work;
-use crate::engine::{Engine, Item, Push, Start};
-use crate::error::{JobError, Panicked, Reason, drop_payload};
-use crate::policy::Reject;
+use crate::engine::{Engine, Item, Push, Seat, Start};
+use crate::error::{JobError, Reason};
+use crate::hooks::Hooks;
 use crate::primitives::{Arc, thread, thread_local};
 use crate::runtime::Runtime;
 use crate::state::Crew;
+use crate::trace;
 use std::cell::Cell;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-type OnPanic = Box<dyn Fn(&Panicked) + Send + Sync>;
-
-/// What the user wants to be told, and what is to be done with jobs that find no room.
-#[derive(Default)]
-pub(super) struct Hooks {
-    pub(super) reject: Reject,
-    pub(super) on_panic: Option<OnPanic>,
-}
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub(crate) struct House {
     pub(crate) engine: Engine<Work>,
-    pub(super) hooks: Hooks,
+    pub(crate) hooks: Hooks,
     pub(super) runtime: Runtime,
+    /// How many workers were started, for their names.
+    // LOOM: no atomic of the model's: a number is no part of any algorithm.
+    started: AtomicUsize,
 }
 
 thread_local! {
@@ -43,7 +38,8 @@ struct Inside {
 
 impl House {
     pub(super) fn new(crew: Crew, lanes: usize, hooks: Hooks, runtime: Runtime) -> Self {
-        Self { engine: Engine::new(crew, lanes), hooks, runtime }
+        let (engine, started) = (Engine::new(crew, lanes), AtomicUsize::new(0));
+        Self { engine, hooks, runtime, started }
     }
 
     /// Starts the worker that is needed.
@@ -59,6 +55,25 @@ impl House {
         // INVARIANT: also where the runtime is gone and has dropped it: it has counted itself out
         // by then, as one that is there.
         self.engine.confirm(start);
+    }
+
+    /// A worker that was started takes its seat.
+    pub(super) fn arrive(&self) -> Arc<Seat<Work>> {
+        // ORDERING: Relaxed: a name.
+        let number = self.started.fetch_add(1, Ordering::Relaxed);
+        let name = self.hooks.pool().map(|pool| format!("{pool}-{number}").into());
+        self.engine.arrive_as(name)
+    }
+
+    /// Takes no more; with `now`, gives back what waits.
+    pub(super) fn close(self: &Arc<Self>, now: bool) -> Vec<Item<Work>> {
+        let first = !self.engine.is_closed();
+        let (items, start) = self.engine.close(now);
+        self.start(start);
+        if first || !items.is_empty() {
+            trace::shutdown(self.hooks.pool(), items.len());
+        }
+        items
     }
 
     /// Puts a job into the queue if there is room. `make` is called when it is accepted.
@@ -114,7 +129,7 @@ impl House {
         let (items, start) = self.engine.close(true);
         debug_assert!(start.is_none(), "there is nothing to do any more");
         for item in items {
-            item.entry.refuse(JobError::NoRuntime);
+            let _ = item.entry.refuse(JobError::NoRuntime);
         }
     }
 
@@ -142,17 +157,6 @@ impl House {
             let _ = INSIDE.try_with(|it| it.set(before));
         }
         result
-    }
-}
-
-impl Hooks {
-    pub(super) fn tell_panic(&self, panicked: Panicked) {
-        if let Some(hook) = &self.on_panic {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook(&panicked))) {
-                drop_payload(payload);
-            }
-        }
-        drop_payload(panicked);
     }
 }
 

@@ -2,13 +2,15 @@
 
 use super::cell::{Cell, Claim};
 use super::house::House;
-use super::strand::Guard;
 use super::submit::Submitter;
 use super::work::{Body, Work};
 use crate::engine::{Grant, Outcome, Push, Wait};
 use crate::error::{JobError, Reason, Rejected, drop_payload};
+use crate::judge::{Alone, Judge};
 use crate::policy::Reject;
 use crate::primitives::Arc;
+use crate::strand::Guard;
+use crate::trace;
 use crate::waiters::Ticket;
 use std::future::Future;
 use std::task::{Context, Poll, Waker};
@@ -23,16 +25,25 @@ pub(super) trait Draft {
     fn begin(&mut self) -> Result<Body, Outcome>;
     /// It is not to be run.
     fn refuse(&mut self, why: JobError);
-    /// What was given, if it was not accepted.
-    fn take_back(self) -> Self::Job;
+    /// What was given, if it was not accepted. Itself, if it has had its end all the same.
+    fn take_back(self) -> Result<Self::Job, Self>
+    where
+        Self: Sized;
+
+    /// It is about to be placed.
+    fn admit(&mut self) -> Result<(), Reason> {
+        Ok(())
+    }
 }
 
 /// A job whose result somebody may want.
-pub(super) struct Kept<F: Future>(pub(super) Arc<Cell<F>>);
+pub(super) struct Kept<F, V, J = Alone>(pub(super) Arc<Cell<F, V, J>>);
 
-impl<F> Draft for Kept<F>
+impl<F, V, J> Draft for Kept<F, V, J>
 where
     F: Future<Output: Send> + Send + 'static,
+    V: Send + 'static,
+    J: Judge<F::Output, Value = V> + 'static,
 {
     type Job = F;
 
@@ -48,18 +59,15 @@ where
         self.0.refuse(why);
     }
 
-    fn take_back(self) -> F {
-        match self.0.take_back() {
-            Some(job) => job,
-            None => unreachable!("a job that was not accepted did not start"),
-        }
+    fn take_back(self) -> Result<F, Self> {
+        self.0.take_back().ok_or(self)
     }
 }
 
-/// A job whose result nobody wants. One that has a deadline keeps it where results are kept.
-pub(super) enum Loose<F: Future> {
+/// A job whose result nobody wants. What is to be known of one is kept where results are kept.
+pub(super) enum Loose<F> {
     Plain(Option<Box<F>>),
-    Kept(Kept<F>),
+    Kept(Kept<F, ()>),
 }
 
 impl<F> Loose<F>
@@ -101,10 +109,10 @@ where
         }
     }
 
-    fn take_back(self) -> F {
+    fn take_back(self) -> Result<F, Self> {
         match self {
-            Self::Plain(mut job) => *Self::take(&mut job),
-            Self::Kept(kept) => kept.take_back(),
+            Self::Plain(mut job) => Ok(*Self::take(&mut job)),
+            Self::Kept(kept) => kept.take_back().map_err(Self::Kept),
         }
     }
 }
@@ -142,7 +150,7 @@ pub(super) struct Placing<'p, D> {
     draft: Option<D>,
     stage: Stage<'p>,
     /// Keeps the line of a key from being given to another.
-    held: Option<Arc<Guard>>,
+    held: Option<Arc<Guard<House>>>,
 }
 
 enum Stage<'p> {
@@ -161,7 +169,7 @@ impl<'p, D: Draft> Placing<'p, D> {
         Self { submitter, runs, draft: Some(draft), stage: Stage::New, held: None }
     }
 
-    pub(super) fn holding(mut self, guard: Arc<Guard>) -> Self {
+    pub(super) fn holding(mut self, guard: Arc<Guard<House>>) -> Self {
         self.held = Some(guard);
         self
     }
@@ -185,6 +193,7 @@ impl<'p, D: Draft> Placing<'p, D> {
                     match house.inside(|| Body::poll(body, &house.hooks, cx)) {
                         Poll::Pending => return Poll::Pending,
                         Poll::Ready(outcome) => {
+                            house.hooks.note_end(outcome);
                             house.engine.note_outside(outcome);
                             Some(Ok(()))
                         }
@@ -197,10 +206,10 @@ impl<'p, D: Draft> Placing<'p, D> {
             let Some(draft) = self.draft.take() else { unreachable!("it is placed once") };
             return Poll::Ready(match placed {
                 Ok(()) => Ok(draft),
-                Err(reason) => {
-                    house.engine.note_rejected();
-                    Err(Rejected::new(draft.take_back(), reason))
-                }
+                Err(reason) => draft.take_back().map_or_else(Ok, |job| {
+                    house.hooks.note_rejected(&house.engine, reason);
+                    Err(Rejected::new(job, reason))
+                }),
             });
         }
     }
@@ -208,6 +217,10 @@ impl<'p, D: Draft> Placing<'p, D> {
     /// What to do with it first of all.
     fn first(&mut self) -> Step {
         let house = self.submitter.house;
+        let Some(draft) = &mut self.draft else { unreachable!("it is placed once") };
+        if let Err(reason) = draft.admit() {
+            return Some(Err(reason));
+        }
         if self.runs && house.is_inside() {
             // It would keep its place from whoever it waits for.
             return if house.engine.is_closed() { Some(Err(Reason::Closed)) } else { self.nest() };
@@ -233,7 +246,7 @@ impl<'p, D: Draft> Placing<'p, D> {
             }
             Reject::CallerRuns => self.run_here(),
             Reject::DropNewest => {
-                house.engine.note_rejected();
+                house.hooks.note_rejected(&house.engine, Reason::Full);
                 if let Some(draft) = &mut self.draft {
                     draft.refuse(JobError::Dropped);
                 }
@@ -270,7 +283,11 @@ impl<'p, D: Draft> Placing<'p, D> {
         let house = submitter.house;
         let (pushed, evicted) = house.engine.push_evicting(|| submitter.item(entry(draft)));
         if let Some(evicted) = evicted {
-            evicted.entry.refuse(JobError::Dropped);
+            if evicted.entry.refuse(JobError::Dropped) {
+                trace::rejected(house.hooks.pool(), Reason::Full);
+            } else {
+                house.engine.note_evicted_void();
+            }
         }
         match pushed {
             Push::NoWorker => house.place_reserved(|| submitter.item(entry(draft))),

@@ -10,6 +10,8 @@ use super::submit::{Spawn, Submit, Submitter};
 use crate::error::{BuildError, Rejected, ResizeError};
 use crate::metrics::Metrics;
 use crate::primitives::Arc;
+use crate::snapshot::Snapshot;
+use crate::timings::Times;
 use std::fmt;
 use std::future::Future;
 
@@ -38,9 +40,8 @@ struct Owner {
 /// One for each pool, dropped with the last clone.
 impl Drop for Owner {
     fn drop(&mut self) {
-        let (items, start) = self.house.engine.close(false);
+        let items = self.house.close(false);
         debug_assert!(items.is_empty(), "they run");
-        self.house.start(start);
     }
 }
 
@@ -217,10 +218,7 @@ impl Pool {
     }
 
     fn close(&self, now: bool) -> Vec<Returned> {
-        let house = self.house();
-        let (items, start) = house.engine.close(now);
-        house.start(start);
-        Returned::all(house, items)
+        Returned::all(self.house(), self.house().close(now))
     }
 
     /// [`shutdown`](Self::shutdown), and waits for the end for no longer than `timeout`, on a thread
@@ -242,6 +240,57 @@ impl Pool {
     /// Whether the pool takes no jobs any more.
     pub fn is_shut_down(&self) -> bool {
         self.house().engine.is_closed()
+    }
+
+    /// The way into lane 0 for jobs that are listed by `name` in [snapshots](Self::snapshot).
+    pub fn named<'p>(&'p self, name: &'p str) -> Submitter<'p> {
+        self.submitter().named(name)
+    }
+
+    /// What the pool does at this moment: its numbers, its workers, and the jobs that have a name
+    /// or, where it [observes](Builder::observe), all. Of a job that waits for something it says that
+    /// it runs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use lockgate_workerpool::task::Pool;
+    ///
+    /// let pool = Pool::builder().limit(1).name("hooks").observe().build()?;
+    /// pool.pause();
+    /// pool.named("backup").spawn(async {}).await?;
+    /// let snapshot = pool.snapshot();
+    /// assert_eq!(snapshot.jobs[0].name.as_deref(), Some("backup"));
+    /// println!("{snapshot}"); // hooks: 0 running, 0 idle, 1 queued ...
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn snapshot(&self) -> Snapshot {
+        self.house().hooks.snapshot(&self.house().engine)
+    }
+
+    /// How long those jobs waited and ran that are over and were timed; what a job waited for while
+    /// it ran counts as running. `None` if none are: see [`Builder::timings`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use lockgate_workerpool::{Timings, task::Pool};
+    ///
+    /// let pool = Pool::builder().limit(2).timings(Timings::All).build()?;
+    /// pool.run(async { 1 }).await?;
+    /// let times = pool.times().ok_or("they are timed")?;
+    /// assert_eq!(times.run.count(), 1);
+    /// println!("99 of 100 wait for less than {:?}", times.wait.percentile(99.0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn times(&self) -> Option<Times> {
+        self.house().hooks.times()
     }
 
     /// What the pool has done and does. Its workers are the tasks that take jobs.

@@ -56,7 +56,7 @@ impl Future for Returned {
 impl Drop for Returned {
     fn drop(&mut self) {
         if let Some(work) = self.work.take() {
-            work.refuse(JobError::Aborted);
+            let _ = work.refuse(JobError::Aborted);
         }
         if let Some(body) = self.body.take() {
             body.lose(JobError::Aborted);

@@ -56,6 +56,7 @@ impl Runner {
         let Poll::Ready(outcome) = house.inside(|| Body::poll(current, &house.hooks, cx)) else {
             return false;
         };
+        house.hooks.note_end(outcome);
         self.done = Some(Done { outcome, strand: self.strand.take() });
         true
     }
@@ -96,7 +97,7 @@ impl Future for Runner {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let arrives = this.seat.is_none() || this.ticket.is_some();
-        let seat = Arc::clone(this.seat.get_or_insert_with(|| this.house.engine.arrive()));
+        let seat = Arc::clone(this.seat.get_or_insert_with(|| this.house.arrive()));
         // Whoever arrives may have called another. A task that a worker of tokio's wakes is that
         // worker's next one, which no other worker takes: it would wait for all that is polled here.
         let mut left = if arrives { 1 } else { JOBS_PER_POLL };
@@ -135,7 +136,7 @@ impl Drop for Runner {
             self.done = Some(Done { outcome: Outcome::Void, strand: self.strand.take() });
         }
         // It takes its seat, if it had none yet, and leaves as one for whom nothing is left.
-        let seat = self.seat.take().unwrap_or_else(|| self.house.engine.arrive());
+        let seat = self.seat.take().unwrap_or_else(|| self.house.arrive());
         let engine = &self.house.engine;
         let (next, start) = engine.next(&seat, &mut self.done, &mut self.ticket, Waker::noop());
         debug_assert!(matches!(next, Next::Leave) && start.is_none(), "there is nothing left");

@@ -1,14 +1,20 @@
 //! The waits for a place in the queue.
 
 use super::handle::Job;
-use super::placing::{Draft, Kept, PlaceWait, Placing};
-use super::submit::Submitter;
+use super::placing::{Draft, PlaceWait, Placing};
+use super::submit::{Submitter, Whole};
 use crate::engine::{Grant, Wait};
+#[cfg(feature = "sync")]
+use crate::error::WaitError;
 use crate::error::{Closed, JobError, Rejected, RunError};
+#[cfg(feature = "sync")]
+use crate::primitives::Deadline;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+#[cfg(feature = "sync")]
+use std::time::{Duration, Instant};
 
 /// The wait for a place: a request, which does nothing until it is waited for. Places are given in
 /// the order in which they are asked for.
@@ -42,6 +48,34 @@ impl<'p> Reserve<'p> {
     pub fn wait(mut self) -> Result<Slot<'p>, Closed> {
         super::submit::block_on(|cx| self.poll_once(cx.waker()))
     }
+
+    /// Waits for the place on a thread outside of the runtime, for no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError::Timeout`], or that the pool is shut down.
+    #[cfg(feature = "sync")]
+    pub fn wait_timeout(self, timeout: Duration) -> Result<Slot<'p>, WaitError<Closed>> {
+        self.wait_until(Deadline::after(timeout).as_ref())
+    }
+
+    /// Waits for the place on a thread outside of the runtime, until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError::Timeout`], or that the pool is shut down.
+    #[cfg(feature = "sync")]
+    pub fn wait_deadline(self, deadline: Instant) -> Result<Slot<'p>, WaitError<Closed>> {
+        self.wait_until(Some(&Deadline::at(deadline)))
+    }
+
+    #[cfg(feature = "sync")]
+    fn wait_until(mut self, deadline: Option<&Deadline>) -> Result<Slot<'p>, WaitError<Closed>> {
+        match super::submit::block_until(deadline, |cx| self.poll_once(cx.waker())) {
+            Some(found) => found.map_err(WaitError::Failed),
+            None => Err(WaitError::Timeout),
+        }
+    }
 }
 
 impl<'p> Future for Reserve<'p> {
@@ -74,10 +108,7 @@ impl Slot<'_> {
         let mut draft = submitter.kept(job);
         match submitter.house.place_reserved(|| submitter.item(draft.entry())) {
             Ok(()) => Ok(submitter.handle(draft)),
-            Err(reason) => {
-                submitter.house.engine.note_rejected();
-                Err(Rejected::new(draft.take_back(), reason))
-            }
+            Err(reason) => submitter.refused(draft, reason),
         }
     }
 }
@@ -100,7 +131,7 @@ impl Drop for Slot<'_> {
 /// dropped with the request.
 #[must_use = "a request does nothing until it is waited for"]
 pub struct Run<'p, F: Future> {
-    placing: Placing<'p, Kept<F>>,
+    placing: Placing<'p, Whole<F>>,
     job: Option<Job<F::Output>>,
 }
 
@@ -110,7 +141,7 @@ impl<'p, F> Run<'p, F>
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    pub(super) const fn new(placing: Placing<'p, Kept<F>>) -> Self {
+    pub(super) const fn new(placing: Placing<'p, Whole<F>>) -> Self {
         Self { placing, job: None }
     }
 

@@ -4,29 +4,23 @@ use super::house::House;
 use super::pool::Pool;
 use super::submit::{Spawn, Submit, Submitter};
 use crate::engine::StrandId;
-use crate::primitives::{Arc, Mutex};
-use std::collections::HashMap;
+use crate::primitives::Arc;
+use crate::strand::{Guard, Lends, Lines};
 use std::fmt;
 use std::future::Future;
 use std::hash::Hash;
-use std::mem;
 
-/// Holds a strand open.
-pub(super) struct Guard {
-    house: Arc<House>,
-    id: StrandId,
-}
-
-impl Guard {
-    fn open(house: &Arc<House>, cap: usize) -> Self {
-        Self { house: Arc::clone(house), id: house.engine.open_strand(cap) }
+impl Lends for House {
+    fn open_strand(&self, cap: usize) -> StrandId {
+        self.engine.open_strand(cap)
     }
-}
 
-impl Drop for Guard {
-    fn drop(&mut self) {
-        // What was accepted runs all the same.
-        self.house.engine.close_strand(self.id);
+    fn close_strand(&self, id: StrandId) {
+        self.engine.close_strand(id);
+    }
+
+    fn pending(&self, id: StrandId) -> usize {
+        self.engine.pending(id)
     }
 }
 
@@ -34,7 +28,7 @@ impl Drop for Guard {
 /// same part.
 #[derive(Clone)]
 pub struct Subpool {
-    guard: Arc<Guard>,
+    guard: Arc<Guard<House>>,
     cap: usize,
 }
 
@@ -49,78 +43,79 @@ impl Subpool {
         self.cap
     }
 
+    /// As [`Pool::submit`]. Where the queue is full, a job of the pool is refused here, and so is
+    /// everybody whom [`Reject::CallerRuns`](super::Reject::CallerRuns) would have run it: it is not
+    /// its turn.
+    pub fn submit<F>(&self, job: F) -> Submit<'_, F>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.submitter().submit(job)
+    }
+
+    /// As [`Pool::spawn`], with the exception of [`submit`](Self::submit).
+    pub fn spawn<F>(&self, job: F) -> Spawn<'_, F>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.submitter().spawn(job)
+    }
+
     /// How many of its jobs were accepted and are not over.
     pub fn pending(&self) -> usize {
-        self.guard.house.engine.pending(self.guard.id)
+        self.guard.pending()
     }
 }
 
-/// One line for each key: jobs of the same key run one after the other, in the order in which they were
-/// accepted. See [`Pool::keyed`].
+/// One line for each key: jobs of the same key run one after the other, in the order in which they
+/// were accepted; jobs of different keys run beside each other. See [`Pool::keyed`].
 ///
-/// Keys without jobs are forgotten when there are many.
+/// A key costs memory while it has jobs. Those that have none are forgotten now and then, when keys
+/// are added, so that there are at most about twice as many as have jobs.
 pub struct Keyed<K> {
     house: Arc<House>,
-    lines: Mutex<Lines<K>>,
-}
-
-struct Lines<K> {
-    by_key: HashMap<K, Arc<Guard>>,
-    /// When there are so many, those that are not needed are forgotten.
-    sweep_at: usize,
+    lines: Lines<House, K>,
 }
 
 impl<K: Eq + Hash + Send> Keyed<K> {
-    const LEAST_SWEEP: usize = 64;
-
-    /// See [`Pool::submit`].
+    /// As [`Pool::submit`], in the line of `key`. Where the queue is full, a job of the pool is
+    /// refused here, and so is everybody whom
+    /// [`Reject::CallerRuns`](super::Reject::CallerRuns) would have run it: it is not its turn.
     pub fn submit<F>(&self, key: K, job: F) -> Submit<'_, F>
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        let guard = self.line(key);
+        let guard = self.lines.line(key);
         self.submitter(&guard).submit(job).holding(guard)
     }
 
-    /// See [`Pool::spawn`].
+    /// As [`Pool::spawn`], in the line of `key`, with the exception of [`submit`](Self::submit).
     pub fn spawn<F>(&self, key: K, job: F) -> Spawn<'_, F>
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let guard = self.line(key);
+        let guard = self.lines.line(key);
         self.submitter(&guard).spawn(job).holding(guard)
     }
 
-    fn submitter(&self, guard: &Guard) -> Submitter<'_> {
+    fn submitter(&self, guard: &Guard<House>) -> Submitter<'_> {
         Submitter { strand: Some(guard.id), ..Submitter::new(&self.house) }
     }
 
-    fn line(&self, key: K) -> Arc<Guard> {
-        let mut lines = self.lines.lock();
-        if let Some(guard) = lines.by_key.get(&key) {
-            return Arc::clone(guard);
-        }
-        let mut forgotten = Vec::new();
-        if lines.by_key.len() >= lines.sweep_at {
-            let kept = mem::take(&mut lines.by_key);
-            for (key, guard) in kept {
-                // Whoever is about to submit holds another count, taken under this lock.
-                let needed =
-                    Arc::strong_count(&guard) > 1 || self.house.engine.pending(guard.id) > 0;
-                if needed {
-                    lines.by_key.insert(key, guard);
-                } else {
-                    forgotten.push((key, guard));
-                }
-            }
-            lines.sweep_at = (lines.by_key.len() * 2).max(Self::LEAST_SWEEP);
-        }
-        let guard = Arc::new(Guard::open(&self.house, 1));
-        lines.by_key.insert(key, Arc::clone(&guard));
-        drop(lines);
-        // Keys are the user's: they are dropped outside the lock.
-        drop(forgotten);
-        guard
+    /// The line of `key`, as a part of the pool of which one job runs at a time: for other lanes, with a
+    /// deadline, by a name. While it is held, the key is not forgotten.
+    pub fn line(&self, key: K) -> Subpool {
+        Subpool { guard: self.lines.line(key), cap: 1 }
+    }
+
+    /// How many keys are known, those that have no jobs any more included.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether no key is known.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
@@ -132,8 +127,7 @@ impl Pool {
     ///
     /// If `cap` is 0: its jobs would never run.
     pub fn subpool(&self, cap: usize) -> Subpool {
-        assert!(cap > 0, "a subpool of 0 jobs at once: it must be 1 or more");
-        Subpool { guard: Arc::new(Guard::open(self.house(), cap)), cap }
+        Subpool { guard: Guard::open(self.house(), cap), cap }
     }
 
     /// One line for each key: jobs of the same key run one after the other.
@@ -154,14 +148,7 @@ impl Pool {
     /// # }
     /// ```
     pub fn keyed<K: Eq + Hash + Send>(&self) -> Keyed<K> {
-        let lines = Lines { by_key: HashMap::new(), sweep_at: Keyed::<K>::LEAST_SWEEP };
-        Keyed { house: Arc::clone(self.house()), lines: Mutex::new(lines) }
-    }
-}
-
-impl fmt::Debug for Guard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard").finish_non_exhaustive()
+        Keyed { house: Arc::clone(self.house()), lines: Lines::new(self.house()) }
     }
 }
 

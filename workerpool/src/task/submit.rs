@@ -1,17 +1,21 @@
 //! How jobs come into a pool.
 
-use super::cell::Cell;
+use super::cell::{Cell, Promise};
 use super::handle::Job;
 use super::house::House;
 use super::placing::{Draft, Kept, Loose, PlaceWait, Placing};
 use super::slot::{Reserve, Run};
-use super::strand::Guard;
 use super::work::Work;
 use crate::engine::{Item, StrandId};
-use crate::error::Rejected;
+use crate::error::{Reason, Rejected};
+use crate::judge::Alone;
 #[cfg(feature = "sync")]
 use crate::parker::{Step, drive};
 use crate::primitives::Arc;
+#[cfg(feature = "sync")]
+use crate::primitives::Deadline;
+use crate::strand::Guard;
+use crate::watch::Tag;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -28,11 +32,15 @@ pub struct Submitter<'p> {
     pub(super) lane: u16,
     pub(super) strand: Option<StrandId>,
     pub(super) deadline: Option<Instant>,
+    pub(super) name: Option<&'p str>,
 }
+
+/// A job as a queue holds it, and its result as it gives it.
+pub(super) type Whole<F> = Kept<F, <F as Future>::Output>;
 
 impl<'p> Submitter<'p> {
     pub(crate) const fn new(house: &'p Arc<House>) -> Self {
-        Self { house, lane: 0, strand: None, deadline: None }
+        Self { house, lane: 0, strand: None, deadline: None, name: None }
     }
 
     /// The same, by another priority; 0 goes first.
@@ -52,6 +60,13 @@ impl<'p> Submitter<'p> {
     /// when its turn comes.
     pub fn deadline(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// The same, for jobs that are listed in [snapshots](super::Pool::snapshot) by this name, and
+    /// have it in their `tracing` span.
+    pub fn named(mut self, name: &'p str) -> Self {
+        self.name = Some(name);
         self
     }
 
@@ -75,10 +90,7 @@ impl<'p> Submitter<'p> {
         let mut draft = self.kept(job);
         match self.house.try_place(|| self.item(draft.entry())) {
             Ok(()) => Ok(self.handle(draft)),
-            Err(reason) => {
-                self.house.engine.note_rejected();
-                Err(Rejected::new(draft.take_back(), reason))
-            }
+            Err(reason) => self.refused(draft, reason),
         }
     }
 
@@ -87,11 +99,7 @@ impl<'p> Submitter<'p> {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let draft = match self.deadline {
-            None => Loose::Plain(Some(Box::new(job))),
-            Some(_) => Loose::Kept(self.kept(job)),
-        };
-        Spawn { placing: Placing::new(self, draft, false) }
+        Spawn { placing: Placing::new(self, self.loose(job), false) }
     }
 
     /// The wait for a place in the queue.
@@ -107,22 +115,57 @@ impl<'p> Submitter<'p> {
         Run::new(Placing::new(self, self.kept(job), true))
     }
 
-    pub(super) fn kept<F>(&self, job: F) -> Kept<F>
+    pub(super) fn kept<F>(&self, job: F) -> Whole<F>
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        Kept(Cell::new(job, self.deadline))
+        Kept(Cell::new(job, self.deadline, Alone, self.tag()))
+    }
+
+    /// A job that has no handle.
+    pub(super) fn loose<F>(&self, job: F) -> Loose<F>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let tag = self.tag();
+        if self.deadline.is_none() && tag.is_none() {
+            return Loose::Plain(Some(Box::new(job)));
+        }
+        let tag = Tag::detached(tag, self.house.hooks.on_panic.as_ref());
+        Loose::Kept(Kept(Cell::new(job, self.deadline, Alone, Some(tag))))
+    }
+
+    pub(super) fn tag(&self) -> Option<Box<Tag>> {
+        self.house.hooks.tag(self.name, self.lane)
     }
 
     pub(super) const fn item(&self, entry: Work) -> Item<Work> {
         Item { entry, lane: self.lane, strand: self.strand }
     }
 
-    pub(super) fn handle<F>(&self, placed: Kept<F>) -> Job<F::Output>
+    pub(super) fn handle<F, V, J>(&self, placed: Kept<F, V, J>) -> Job<V>
+    where
+        Cell<F, V, J>: Promise<V> + 'static,
+    {
+        Job { promise: placed.0, house: Arc::clone(self.house) }
+    }
+
+    /// What becomes of a job that was refused, and did not have its end meanwhile.
+    pub(super) fn refused<F>(
+        &self,
+        draft: Whole<F>,
+        reason: Reason,
+    ) -> Result<Job<F::Output>, Rejected<F>>
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        Job { promise: placed.0, house: Arc::clone(self.house) }
+        match draft.take_back() {
+            Ok(job) => {
+                self.house.hooks.note_rejected(&self.house.engine, reason);
+                Err(Rejected::new(job, reason))
+            }
+            Err(draft) => Ok(self.handle(draft)),
+        }
     }
 }
 
@@ -135,7 +178,7 @@ impl<'p> Submitter<'p> {
 /// too that runs here, in whoever submits it.
 #[must_use = "a request does nothing until it is waited for"]
 pub struct Submit<'p, F: Future> {
-    placing: Placing<'p, Kept<F>>,
+    placing: Placing<'p, Whole<F>>,
 }
 
 /// Hands over a job whose result nobody wants: a request, which does nothing until it is waited for.
@@ -152,7 +195,7 @@ impl<F> Submit<'_, F>
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    pub(super) fn holding(self, guard: Arc<Guard>) -> Self {
+    pub(super) fn holding(self, guard: Arc<Guard<House>>) -> Self {
         Self { placing: self.placing.holding(guard) }
     }
 
@@ -176,7 +219,7 @@ impl<F> Spawn<'_, F>
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    pub(super) fn holding(self, guard: Arc<Guard>) -> Self {
+    pub(super) fn holding(self, guard: Arc<Guard<House>>) -> Self {
         Self { placing: self.placing.holding(guard) }
     }
 
@@ -197,15 +240,23 @@ where
 
 /// Drives a request on this thread.
 #[cfg(feature = "sync")]
-pub(super) fn block_on<O>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<O>) -> O {
-    let found = drive(None, |waker| match poll(&mut Context::from_waker(waker)) {
-        Poll::Ready(found) => Step::Ready(found),
-        Poll::Pending => Step::Queued { spin: false },
-    });
-    match found {
+pub(super) fn block_on<O>(poll: impl FnMut(&mut Context<'_>) -> Poll<O>) -> O {
+    match block_until(None, poll) {
         Some(found) => found,
         None => unreachable!("there is no deadline"),
     }
+}
+
+/// The same, until `deadline`.
+#[cfg(feature = "sync")]
+pub(super) fn block_until<O>(
+    deadline: Option<&Deadline>,
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<O>,
+) -> Option<O> {
+    drive(deadline, |waker| match poll(&mut Context::from_waker(waker)) {
+        Poll::Ready(found) => Step::Ready(found),
+        Poll::Pending => Step::Queued { spin: false },
+    })
 }
 
 impl<F> Future for Submit<'_, F>

@@ -1,9 +1,9 @@
 //! What the queue of a pool of tasks holds, and what it becomes when a worker begins with it.
 
 use super::cell::{Claim, Running};
-use super::house::Hooks;
 use crate::engine::{Entry, Outcome};
 use crate::error::{JobError, Panicked, drop_payload};
+use crate::hooks::Hooks;
 use crate::primitives::Arc;
 use std::fmt;
 use std::future::Future;
@@ -34,13 +34,14 @@ impl Work {
         }
     }
 
-    /// Ends it without running it.
-    pub(super) fn refuse(self, why: JobError) {
+    /// Ends it without running it; `false` if it had its end before.
+    pub(super) fn refuse(self, why: JobError) -> bool {
         match self {
-            Self::Plain(job) => drop_payload(job),
-            Self::Job(job) => {
-                job.refuse(why);
+            Self::Plain(job) => {
+                drop_payload(job);
+                true
             }
+            Self::Job(job) => job.refuse(why),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! What the models share: pools of the model's threads.
 
+use crate::hooks::Hooks;
 use crate::parker::{Step, drive};
 use crate::primitives::atomic::{Ordering, Witness};
 use crate::primitives::{Arc, Deadline, thread};
 use crate::state::Crew;
-use crate::thread::house::{Hooks, House, Starter};
+use crate::thread::house::{House, Starter};
 use crate::thread::submit::Submitter;
 use crate::thread::task::Task;
 use std::ops::RangeInclusive;

@@ -10,22 +10,22 @@ use crate::{JobError, Reason};
 use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
-fn pool() -> (Runtime, Pool) {
+pub(super) fn pool() -> (Runtime, Pool) {
     let runtime = Runtime::install();
     (runtime, Pool::builder().limit(1).queue(Queue::Bounded(1)).build().unwrap())
 }
 
 /// A thread of the runtime.
-fn run(task: Spawned) -> thread::JoinHandle<()> {
+pub(super) fn run(task: Spawned) -> thread::JoinHandle<()> {
     thread::spawn(move || future::block_on(task))
 }
 
-fn wait<T>(job: Job<T>) -> Result<T, JobError> {
+pub(super) fn wait<T>(job: Job<T>) -> Result<T, JobError> {
     future::block_on(job)
 }
 
 /// The end: every worker goes, and the books are right.
-fn end(pool: &Pool, workers: impl IntoIterator<Item = thread::JoinHandle<()>>) {
+pub(super) fn end(pool: &Pool, workers: impl IntoIterator<Item = thread::JoinHandle<()>>) {
     future::block_on(pool.shutdown());
     workers.into_iter().for_each(|worker| worker.join().unwrap());
     let metrics = pool.metrics();

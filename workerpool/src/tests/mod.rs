@@ -20,6 +20,8 @@ mod loom_stealing;
 #[cfg(lockgate_loom)]
 mod loom_support;
 #[cfg(all(feature = "async", lockgate_loom))]
+mod loom_task_many;
+#[cfg(all(feature = "async", lockgate_loom))]
 mod loom_tasks;
 #[cfg(not(lockgate_loom))]
 mod state;

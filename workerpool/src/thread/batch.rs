@@ -9,6 +9,7 @@ use super::task::Task;
 use crate::engine::{Grant, Item, Push};
 use crate::error::{Reason, Rejected, RejectedBatch};
 use crate::job::Cell;
+use crate::judge::Alone;
 use crate::policy::Reject;
 use crate::primitives::Arc;
 use crate::watch::Tag;
@@ -102,7 +103,7 @@ impl<'env> Submitter<'_, 'env> {
         T: Send + 'env,
         F: FnOnce() -> T + Send + 'env,
     {
-        let cells: Vec<_> = jobs.into_iter().map(|job| self.cell(job, |_| false)).collect();
+        let cells: Vec<_> = jobs.into_iter().map(|job| self.cell(job)).collect();
         let mut placed = 0;
         let all = self.place_all(
             &mut cells.iter(),
@@ -181,7 +182,7 @@ impl<'env> Submitter<'_, 'env> {
             } else {
                 cut(&mut plain, &mut drafts);
                 let tag = Tag::detached(tag, self.house.hooks.on_panic.as_ref());
-                let cell = Cell::tagged(job, self.deadline, |()| false, Some(tag));
+                let cell = Cell::new(job, self.deadline, Alone, Some(tag));
                 drafts.push(Draft::Tagged(cell));
             }
         }

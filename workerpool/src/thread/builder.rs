@@ -1,16 +1,16 @@
 //! What a pool is made of.
 
 use super::adapt::Adapt;
-use super::house::{Hooks, House, Starter, Work};
+use super::house::{House, Starter, Work};
 use super::owner::Owner;
 use super::pool::Pool;
 use super::task::Task;
 use crate::error::{BuildError, Panicked};
+use crate::knobs::Knobs;
 use crate::policy::{Queue, Reject};
 use crate::primitives::{Arc, Mutex};
 use crate::state::Crew;
 use crate::timings::Timings;
-use crate::watch::Watch;
 use std::fmt;
 use std::num::NonZero;
 use std::ops::RangeInclusive;
@@ -84,32 +84,20 @@ pub struct Builder {
     threads: Option<Threads>,
     keep_alive: Duration,
     adaptive: bool,
-    queue: Queue,
-    lanes: usize,
     engine: Engine,
-    name: Option<String>,
     stack_size: Option<usize>,
-    timings: Timings,
-    observes: bool,
-    hooks: Hooks,
+    knobs: Knobs,
 }
 
 impl Builder {
-    const NAME: &str = "workerpool";
-
     pub(crate) fn new() -> Self {
         Self {
             threads: None,
             keep_alive: Duration::from_secs(10),
             adaptive: false,
-            queue: Queue::Bounded(1024),
-            lanes: 1,
             engine: Engine::Shared,
-            name: None,
             stack_size: None,
-            timings: Timings::Off,
-            observes: false,
-            hooks: Hooks::default(),
+            knobs: Knobs::new(),
         }
     }
 
@@ -152,13 +140,13 @@ impl Builder {
 
     /// How many jobs may wait. Default: `Queue::Bounded(1024)`.
     pub fn queue(mut self, queue: Queue) -> Self {
-        self.queue = queue;
+        self.knobs.queue = queue;
         self
     }
 
     /// What becomes of a job for which there is no room. Default: [`Reject::Block`].
     pub fn reject(mut self, reject: Reject) -> Self {
-        self.hooks.reject = reject;
+        self.knobs.hooks.reject = reject;
         self
     }
 
@@ -168,7 +156,7 @@ impl Builder {
     /// Where there is more than one, a worker takes one job at a time, so that an urgent one never
     /// waits behind what was taken before.
     pub fn lanes(mut self, lanes: usize) -> Self {
-        self.lanes = lanes;
+        self.knobs.lanes = lanes;
         self
     }
 
@@ -206,7 +194,7 @@ impl Builder {
 
     /// What the threads are called, with a number each: `io-0`. Default: `workerpool`.
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
+        self.knobs.name = Some(name.into());
         self
     }
 
@@ -220,7 +208,7 @@ impl Builder {
     /// it starts and when it ends, and its worker keeps 37 KiB for all of them. Default:
     /// [`Timings::Off`], which reads none.
     pub fn timings(mut self, timings: Timings) -> Self {
-        self.timings = timings;
+        self.knobs.timings = timings;
         self
     }
 
@@ -230,7 +218,7 @@ impl Builder {
     /// Each job then takes a lock that all submitters and workers share, three times, and two
     /// allocations: for pools whose jobs take longer than that.
     pub fn observe(mut self) -> Self {
-        self.observes = true;
+        self.knobs.observes = true;
         self
     }
 
@@ -238,19 +226,19 @@ impl Builder {
     /// [`spawn`](Pool::spawn). A panic of `f` itself is ignored. Default: nothing; the panic hook
     /// of the process has printed the message by then.
     pub fn on_panic(mut self, f: impl Fn(&Panicked) + Send + Sync + 'static) -> Self {
-        self.hooks.on_panic = Some(Arc::new(f));
+        self.knobs.hooks.on_panic = Some(Arc::new(f));
         self
     }
 
     /// Called by each worker before its first job. A panic of `f` is ignored.
     pub fn on_start(mut self, f: impl Fn() + Send + Sync + 'static) -> Self {
-        self.hooks.on_start = Some(Box::new(f));
+        self.knobs.hooks.on_start = Some(Box::new(f));
         self
     }
 
     /// Called by each worker after its last job. A panic of `f` is ignored.
     pub fn on_stop(mut self, f: impl Fn() + Send + Sync + 'static) -> Self {
-        self.hooks.on_stop = Some(Box::new(f));
+        self.knobs.hooks.on_stop = Some(Box::new(f));
         self
     }
 
@@ -278,7 +266,7 @@ impl Builder {
     }
 
     pub(super) fn thread_name(&self) -> String {
-        self.name.clone().unwrap_or_else(|| Self::NAME.into())
+        self.knobs.name().into()
     }
 
     pub(super) const fn stack_bytes(&self) -> Option<usize> {
@@ -292,12 +280,10 @@ impl Builder {
         starter: Starter<'env, W>,
     ) -> Result<House<'env, W>, BuildError> {
         let threads = self.check()?;
-        let Self { lanes, timings, observes, mut hooks, name, .. } = self;
-        let name = name.as_deref().unwrap_or(Self::NAME);
-        hooks.watch = Some(Arc::new(Watch::new(name, timings, observes, threads.max)));
         let adapt = self.adaptive.then(|| Adapt::new(threads));
         let most = adapt.as_ref().map_or(threads.max, |adapt| adapt.begin(threads));
-        let crew = Crew::new(threads.min, most, self.queue.bound());
+        let crew = Crew::new(threads.min, most, self.knobs.queue.bound());
+        let (lanes, hooks) = (self.knobs.lanes, self.knobs.hooks(threads.max));
         let mut house = House::new(crew, lanes, Some(self.keep_alive), hooks, context, starter);
         house.adapt = adapt;
         Ok(if self.engine.has_stacks() { house.with_stacks() } else { house })
@@ -306,13 +292,13 @@ impl Builder {
     /// Whether all that it was told can be done with values, which have neither lanes nor tags.
     pub(super) fn check_workers(&self) -> Result<(), BuildError> {
         self.check()?;
-        if self.lanes != 1 {
-            return Err(BuildError::WorkersLanes(self.lanes));
+        if self.knobs.lanes != 1 {
+            return Err(BuildError::WorkersLanes(self.knobs.lanes));
         }
-        if self.timings != Timings::Off {
-            return Err(BuildError::WorkersTimings(self.timings));
+        if self.knobs.timings != Timings::Off {
+            return Err(BuildError::WorkersTimings(self.knobs.timings));
         }
-        if self.observes {
+        if self.knobs.observes {
             return Err(BuildError::WorkersObserve);
         }
         Ok(())
@@ -325,17 +311,12 @@ impl Builder {
         if !threads.is_valid() {
             return Err(BuildError::Threads { min: threads.min, max: threads.max });
         }
-        if !(1..=usize::from(u16::MAX)).contains(&self.lanes) {
-            return Err(BuildError::Lanes(self.lanes));
+        self.knobs.check()?;
+        if self.engine.has_stacks() && self.knobs.lanes > 1 {
+            return Err(BuildError::StealingLanes(self.knobs.lanes));
         }
-        if self.engine.has_stacks() && self.lanes > 1 {
-            return Err(BuildError::StealingLanes(self.lanes));
-        }
-        if self.engine.has_stacks() && self.hooks.reject == Reject::DropOldest {
-            return Err(BuildError::StealingReject(self.hooks.reject));
-        }
-        if self.timings == Timings::Sampled(0) {
-            return Err(BuildError::Timings(0));
+        if self.engine.has_stacks() && self.knobs.hooks.reject == Reject::DropOldest {
+            return Err(BuildError::StealingReject(self.knobs.hooks.reject));
         }
         Ok(threads)
     }
@@ -372,14 +353,11 @@ pub(super) fn named(name: &str, index: usize, stack_size: Option<usize>) -> thre
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
-            .field("threads", &self.threads)
+        let mut it = f.debug_struct("Builder");
+        it.field("threads", &self.threads)
             .field("keep_alive", &self.keep_alive)
-            .field("adaptive", &self.adaptive)
-            .field("queue", &self.queue)
-            .field("reject", &self.hooks.reject)
-            .field("lanes", &self.lanes)
-            .field("engine", &self.engine)
-            .finish_non_exhaustive()
+            .field("adaptive", &self.adaptive);
+        self.knobs.tell(&mut it);
+        it.field("engine", &self.engine).finish_non_exhaustive()
     }
 }

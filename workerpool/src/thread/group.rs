@@ -1,10 +1,4 @@
-//! Jobs that belong together: the first error cancels those that have not started.
-//!
-//! A group is a list of its jobs beside the pool's queue, so that a cancel reaches each of them wherever
-//! it waits, and whoever waits for the group inside the pool can run them. Who ends a job, by running or
-//! by refusing it, counts it out; the last one tells whoever waits.
-
-mod member;
+//! Groups of closures: how a thread waits for one, inside the pool too.
 
 use super::handle::{Awaited, Job, park_inside};
 use super::house::House;
@@ -13,41 +7,36 @@ use super::submit::Submitter;
 use super::task::Task;
 use crate::engine::Outcome;
 use crate::error::{GroupError, JobError, Reason, Rejected, drop_payload};
-use crate::job::Claim;
+use crate::group::{Host, OfGroup, Shared};
+use crate::job::{Cell, Claim};
 use crate::parker::{Step, drive};
-use crate::primitives::{Arc, Deadline, Mutex};
-use member::Member;
-use std::collections::VecDeque;
+use crate::primitives::{Arc, Deadline};
 use std::fmt;
-use std::mem;
 use std::ops::Deref;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-type Members<'env> = VecDeque<Arc<dyn Claim + 'env>>;
+type Inner<'env, E> = Shared<House<'env, Task<'env>>, E>;
 
-struct Shared<'env, E> {
-    house: Arc<House<'env, Task<'env>>>,
-    state: Mutex<State<'env, E>>,
-}
+impl<'env> Host for House<'env, Task<'env>> {
+    type Job = dyn Claim + 'env;
 
-struct State<'env, E> {
-    /// Jobs that were accepted, or are about to be, and are not over.
-    live: usize,
-    /// Of those, jobs that were handed back and run by hand.
-    outside: usize,
-    /// Those that nobody has started, and void ones between them: at most about as many.
-    ///
-    /// INVARIANT: empty when no job is live, or a group would keep itself alive.
-    members: Members<'env>,
-    cancelled: bool,
-    /// What the wait gives, once.
-    first: Option<GroupError<E>>,
-    /// Of whoever waits.
-    waker: Option<Waker>,
-    /// It is a worker of the pool that waits, and counts as blocked.
-    parked: bool,
+    fn is_void(job: &Self::Job) -> bool {
+        job.is_void()
+    }
+
+    fn abort(&self, job: &Self::Job) -> bool {
+        let refused = job.refuse(JobError::Aborted);
+        refused.map(|ran| self.finish(ran)).is_some()
+    }
+
+    fn withdraw(&self, count: usize) {
+        self.engine.withdraw_many(count, None);
+    }
+
+    fn unblock(&self) {
+        self.engine.unblock();
+    }
 }
 
 /// What whoever waits for a group finds.
@@ -57,134 +46,37 @@ enum Found<E> {
     More,
 }
 
-impl<'env, E: Send + 'env> Shared<'env, E> {
-    /// Counts a job in, before it is placed: it may be over before the pool says that it was accepted.
-    fn admit(&self, member: Arc<dyn Claim + 'env>) -> Result<(), Reason> {
-        const FEW: usize = 64;
-        let mut state = self.state.lock();
-        if state.cancelled {
-            drop(state);
-            return Err(Reason::Cancelled);
-        }
-        state.live += 1;
-        let mut void = Members::new();
-        if state.members.len() >= FEW.max(state.live * 2) {
-            let all = mem::take(&mut state.members);
-            let (gone, kept) = all.into_iter().partition(|member| member.is_void());
-            (void, state.members) = (gone, kept);
-        }
-        state.members.push_back(member);
-        // A worker that waits for the group may be the only one who can run it.
-        let waker = if state.parked { state.waker.take() } else { None };
-        drop(state);
-        drop_payload(void);
-        wake(waker);
-        Ok(())
-    }
-
-    /// A job is over, and `why` if it did not run.
-    fn end(&self, why: Option<JobError>) {
-        if let Some(why) = why {
-            drop_payload(self.fail(GroupError::Job(why)));
-        }
-        let mut state = self.state.lock();
-        state.live -= 1;
-        if state.live > 0 {
-            return;
-        }
-        let (void, waker) = (mem::take(&mut state.members), state.waker.take());
-        let parked = mem::take(&mut state.parked);
-        drop(state);
-        if parked {
-            // First: whoever is told next counts again.
-            self.house.engine.unblock();
-        }
-        wake(waker);
-        drop_payload(void);
-    }
-
-    /// Ends what has not started. Gives the error back if it is not the first.
-    fn fail(&self, error: GroupError<E>) -> Option<GroupError<E>> {
-        let mut state = self.state.lock();
-        if state.cancelled {
-            drop(state);
-            return Some(error);
-        }
-        state.cancelled = true;
-        state.first = Some(error);
-        let members = mem::take(&mut state.members);
-        drop(state);
-        let mut refused = 0;
-        for ran in members.iter().filter_map(|member| member.refuse(JobError::Aborted)) {
-            self.house.finish(ran);
-            refused += 1;
-        }
-        if refused > 0 {
-            self.house.engine.withdraw_many(refused, None);
-        }
-        drop_payload(members);
-        None
-    }
-
-    fn poll(&self, waker: &Waker) -> Option<Result<(), GroupError<E>>> {
-        let mut spare = None;
-        loop {
-            let mut state = self.state.lock();
-            if state.live == 0 {
-                let first = state.first.take();
-                drop(state);
-                return Some(first.map_or(Ok(()), Err));
-            }
-            if state.waker.as_ref().is_some_and(|kept| kept.will_wake(waker)) {
-                return None;
-            }
-            if let Some(fresh) = spare.take() {
-                let stale = state.waker.replace(fresh);
-                drop(state);
-                drop(stale);
-                return None;
-            }
-            drop(state);
-            spare = Some(waker.clone());
+/// Runs the group's jobs that nobody has started; `false` if too many run inside each other.
+fn run_here<E>(shared: &Inner<'_, E>) -> bool {
+    let house = &shared.house;
+    while let Some(member) = shared.take_member() {
+        let Some(ran) = house.nest(|| member.run()) else {
+            shared.return_member(member);
+            return false;
+        };
+        let outcome = house.finish(ran);
+        if outcome != Outcome::Void {
+            house.engine.withdraw(Some(outcome));
         }
     }
+    true
+}
 
-    /// Runs the group's jobs that nobody has started; `false` if too many run inside each other.
-    fn run_here(&self) -> bool {
-        loop {
-            let next = self.state.lock().members.pop_front();
-            let Some(member) = next else { return true };
-            match self.house.nest(|| member.run()) {
-                Some(ran) => {
-                    let outcome = self.house.finish(ran);
-                    if outcome != Outcome::Void {
-                        self.house.engine.withdraw(Some(outcome));
-                    }
-                }
-                None => {
-                    self.state.lock().members.push_front(member);
-                    return false;
-                }
-            }
-        }
-    }
-
-    #[cold]
-    fn wait_inside(&self) -> Result<(), GroupError<E>> {
-        loop {
-            let looks = self.run_here();
-            match park_inside(&self.house, &Inside { shared: self, looks }) {
-                Some(Found::Over(result)) => return result,
-                Some(Found::More) => {}
-                None => return Err(GroupError::Job(JobError::WouldDeadlock)),
-            }
+#[cold]
+fn wait_inside<'env, E: Send + 'env>(shared: &Inner<'env, E>) -> Result<(), GroupError<E>> {
+    loop {
+        let looks = run_here(shared);
+        match park_inside(&shared.house, &Inside { shared, looks }) {
+            Some(Found::Over(result)) => return result,
+            Some(Found::More) => {}
+            None => return Err(GroupError::Job(JobError::WouldDeadlock)),
         }
     }
 }
 
 /// A worker of the pool that waits for a group; `looks`: it runs what comes meanwhile.
 struct Inside<'s, 'env, E> {
-    shared: &'s Shared<'env, E>,
+    shared: &'s Inner<'env, E>,
     looks: bool,
 }
 
@@ -193,38 +85,25 @@ impl<'env, E: Send + 'env> Awaited<Found<E>> for Inside<'_, 'env, E> {
         if let Some(result) = self.shared.poll(waker) {
             return Some(Found::Over(result));
         }
-        let more = self.looks && !self.shared.state.lock().members.is_empty();
-        more.then_some(Found::More)
+        (self.looks && self.shared.has_members()).then_some(Found::More)
     }
 
     fn needs_workers(&self) -> bool {
-        let state = self.shared.state.lock();
-        // One that does not look needs others for what nobody has started.
-        state.outside == 0 && (!self.looks || state.members.is_empty())
+        self.shared.needs_workers(self.looks)
     }
 
     fn note_parked(&self) -> bool {
-        let mut state = self.shared.state.lock();
-        state.parked = state.live > 0;
-        state.parked
+        self.shared.note_parked()
     }
 
     fn take_note(&self) -> bool {
-        mem::take(&mut self.shared.state.lock().parked)
-    }
-}
-
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            drop_payload(payload);
-        }
+        self.shared.take_note()
     }
 }
 
 /// A way into a [`Group`], for its jobs too: they may submit others. A clone is the same group.
 pub struct GroupHandle<'env, E> {
-    shared: Arc<Shared<'env, E>>,
+    shared: Arc<Inner<'env, E>>,
 }
 
 impl<'env, E: Send + 'env> GroupHandle<'env, E> {
@@ -240,27 +119,24 @@ impl<'env, E: Send + 'env> GroupHandle<'env, E> {
         T: Send + 'env,
         F: FnOnce() -> Result<T, E> + Send + 'env,
     {
-        let house = &self.shared.house;
-        let cell = Submitter::new(house).cell(job, |_| false);
-        let shared = Arc::clone(&self.shared);
-        let member = Arc::new(Member { cell: Arc::clone(&cell), shared });
-        let accepted =
-            Job { promise: Arc::clone(&member) as _, house: Arc::clone(house), has_turn: false };
-        let (admitted, placed) = match self.shared.admit(Arc::clone(&member) as _) {
-            Ok(()) => (true, self.place(&member)),
+        let submitter = Submitter::new(&self.shared.house);
+        let judge = OfGroup(Arc::clone(&self.shared));
+        let cell = Cell::new(job, None, judge, submitter.tag());
+        let (admitted, placed) = match self.shared.admit(Arc::clone(&cell) as _) {
+            Ok(()) => (true, self.place(&cell)),
             Err(reason) => (false, Err(reason)),
         };
-        let Err(reason) = placed else { return Ok(accepted) };
+        let Err(reason) = placed else { return Ok(submitter.handle(cell)) };
         // CANCEL: where a cancel has ended it in the meantime, it was accepted, and aborted; and a
         // worker that waits for the group may have run it.
         let Some(job) = cell.take_back() else {
-            house.engine.note_unplaced();
-            return Ok(accepted);
+            self.shared.house.engine.note_unplaced();
+            return Ok(submitter.handle(cell));
         };
         if admitted {
-            self.shared.end(None);
+            self.shared.end();
         }
-        Err(Submitter::new(house).rejected(job, reason))
+        Err(submitter.rejected(job, reason))
     }
 
     /// Submits a job of the group. Its error is the group's.
@@ -283,12 +159,12 @@ impl<'env, E: Send + 'env> GroupHandle<'env, E> {
 
     /// Whether it was cancelled, or a job has failed: what runs may look, and give up.
     pub fn is_cancelled(&self) -> bool {
-        self.shared.state.lock().cancelled
+        self.shared.is_cancelled()
     }
 
     /// How many of its jobs were accepted and are not over.
     pub fn pending(&self) -> usize {
-        self.shared.state.lock().live
+        self.shared.live()
     }
 
     fn place<M: Claim + 'env>(&self, member: &Arc<M>) -> Result<(), Reason> {
@@ -322,17 +198,7 @@ pub struct Group<'env, E> {
 
 impl<'env, E: Send + 'env> Group<'env, E> {
     pub(crate) fn of(house: &Arc<House<'env, Task<'env>>>) -> Self {
-        let state = State {
-            live: 0,
-            outside: 0,
-            members: Members::new(),
-            cancelled: false,
-            first: None,
-            waker: None,
-            parked: false,
-        };
-        let shared = Shared { house: Arc::clone(house), state: Mutex::new(state) };
-        Self { handle: GroupHandle { shared: Arc::new(shared) } }
+        Self { handle: GroupHandle { shared: Shared::new(house) } }
     }
 
     /// A way into the group, for others.
@@ -347,7 +213,7 @@ impl<'env, E: Send + 'env> Group<'env, E> {
     /// The first [`GroupError`].
     pub fn wait(self) -> Result<(), GroupError<E>> {
         if self.shared.house.is_inside() {
-            return self.shared.wait_inside();
+            return wait_inside(&self.shared);
         }
         match self.drive(None) {
             Some(result) => result,
@@ -376,7 +242,7 @@ impl<'env, E: Send + 'env> Group<'env, E> {
 
     fn wait_until(self, deadline: Option<&Deadline>) -> Result<Result<(), GroupError<E>>, Self> {
         if self.shared.house.is_inside() {
-            self.shared.run_here();
+            run_here(&self.shared);
         }
         self.drive(deadline).ok_or(self)
     }
@@ -444,13 +310,7 @@ impl<E> Clone for GroupHandle<'_, E> {
 
 impl<E> fmt::Debug for GroupHandle<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.shared.state.lock();
-        let (pending, cancelled) = (state.live, state.cancelled);
-        drop(state);
-        f.debug_struct("GroupHandle")
-            .field("pending", &pending)
-            .field("cancelled", &cancelled)
-            .finish_non_exhaustive()
+        self.shared.tell(f)
     }
 }
 

@@ -2,15 +2,14 @@
 
 use super::adapt::Adapt;
 use crate::engine::{Done, Engine, Entry, Expiry, Item, Next, Outcome, Push, Start};
-use crate::error::{JobError, Panicked, Reason, drop_payload};
-use crate::job::{Ran, tell_panic};
+use crate::error::{JobError, Reason, drop_payload};
+use crate::hooks::{Hook, Hooks};
+use crate::job::Ran;
+use crate::kept::wake;
 use crate::parker::{Step, drive};
-use crate::policy::Reject;
 use crate::primitives::atomic::{AtomicUsize, Ordering};
 use crate::primitives::{Arc, Deadline, IS_MODEL, thread, thread_local};
 use crate::state::Crew;
-use crate::trace;
-use crate::watch::{OnPanic, Watch};
 use std::cell::Cell;
 use std::fmt;
 use std::io;
@@ -32,19 +31,6 @@ pub(crate) trait Work: Entry + Send {
 /// differ in nothing else.
 pub(crate) type Starter<'env, W> =
     Box<dyn Fn(Arc<House<'env, W>>, usize) -> io::Result<()> + Send + Sync + 'env>;
-
-type Hook = Box<dyn Fn() + Send + Sync>;
-
-/// What the user wants to be told, and what is to be done with jobs that find no room.
-#[derive(Default)]
-pub(crate) struct Hooks {
-    pub(crate) reject: Reject,
-    pub(crate) on_panic: Option<OnPanic>,
-    pub(crate) on_start: Option<Hook>,
-    pub(crate) on_stop: Option<Hook>,
-    /// Who keeps what is to be known of jobs. A model has nobody.
-    pub(crate) watch: Option<Arc<Watch>>,
-}
 
 /// A pool, as its workers and its submitters share it.
 pub(crate) struct House<'env, W: Work> {
@@ -333,8 +319,7 @@ impl<'env, W: Work> House<'env, W> {
 
     /// A job was refused, or dropped for want of room.
     pub(crate) fn note_rejected(&self, reason: Reason) {
-        self.engine.note_rejected();
-        trace::rejected(self.hooks.pool(), reason);
+        self.hooks.note_rejected(&self.engine, reason);
     }
 
     /// Tells whoever waits for a job that it is over.
@@ -344,14 +329,8 @@ impl<'env, W: Work> House<'env, W> {
             // First: whoever is told next counts again.
             self.engine.unblock();
         }
-        if let Some(waker) = ran.waker {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-                drop_payload(payload);
-            }
-        }
-        if ran.outcome == Outcome::Panicked {
-            trace::panicked(self.hooks.pool());
-        }
+        wake(ran.waker);
+        self.hooks.note_end(ran.outcome);
         ran.outcome
     }
 
@@ -375,20 +354,6 @@ impl<'env, W: Work> House<'env, W> {
         let result = job();
         INSIDE.with(|it| it.set(before));
         Some(result)
-    }
-}
-
-impl Hooks {
-    pub(crate) fn tell_panic(&self, panicked: Panicked) {
-        if let Some(hook) = &self.on_panic {
-            tell_panic(hook, &panicked);
-        }
-        drop_payload(panicked);
-    }
-
-    /// The name of the pool, for whoever is told of it.
-    pub(crate) fn pool(&self) -> Option<&str> {
-        self.watch.as_ref().map(|watch| &**watch.name())
     }
 }
 

@@ -227,13 +227,7 @@ impl<'env> Pool<'env> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn snapshot(&self) -> Snapshot {
-        let (metrics, workers) = self.house().engine.survey();
-        let watch = self.house().hooks.watch.as_ref();
-        let (name, jobs) = match watch {
-            Some(watch) => (Arc::clone(watch.name()), watch.jobs()),
-            None => ("".into(), Vec::new()),
-        };
-        Snapshot { name, metrics, workers, jobs }
+        self.house().hooks.snapshot(&self.house().engine)
     }
 
     /// How long those jobs waited and ran that are over and were timed. `None` if none are: see
@@ -252,7 +246,7 @@ impl<'env> Pool<'env> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn times(&self) -> Option<Times> {
-        self.house().hooks.watch.as_ref().and_then(|watch| watch.times())
+        self.house().hooks.times()
     }
 
     /// What the pool has done and does.
@@ -293,7 +287,7 @@ impl Returned<'_> {
             if let Task::Job(job) = &task {
                 job.note_outside();
             }
-            let ran = task.run(&super::house::Hooks::default(), &());
+            let ran = task.run(&crate::hooks::Hooks::default(), &());
             if let Some(waker) = ran.waker {
                 waker.wake();
             }

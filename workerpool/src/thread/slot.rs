@@ -144,7 +144,7 @@ impl<'env> Slot<'_, 'env> {
     {
         self.held = false;
         let submitter = self.submitter;
-        let cell = submitter.cell(job, |_| false);
+        let cell = submitter.cell(job);
         let make = || submitter.item(Task::Job(Arc::clone(&cell) as _));
         match submitter.house.place_reserved(make) {
             Ok(()) => Ok(submitter.handle(cell)),

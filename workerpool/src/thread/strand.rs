@@ -7,40 +7,36 @@ use super::submit::Submitter;
 use super::task::Task;
 use crate::engine::StrandId;
 use crate::error::Rejected;
-use crate::primitives::{Arc, Mutex};
-use std::collections::HashMap;
+use crate::primitives::Arc;
+use crate::strand::{Guard, Lends, Lines};
 use std::fmt;
 use std::hash::Hash;
-use std::mem;
 
-/// Holds a strand open.
-struct Guard<'env> {
-    house: Arc<House<'env, Task<'env>>>,
-    id: StrandId,
+type TheHouse<'env> = House<'env, Task<'env>>;
+
+impl Lends for TheHouse<'_> {
+    fn open_strand(&self, cap: usize) -> StrandId {
+        self.engine.open_strand(cap)
+    }
+
+    fn close_strand(&self, id: StrandId) {
+        self.engine.close_strand(id);
+    }
+
+    fn pending(&self, id: StrandId) -> usize {
+        self.engine.pending(id)
+    }
 }
 
-impl<'env> Guard<'env> {
-    fn open(house: &Arc<House<'env, Task<'env>>>, cap: usize) -> Self {
-        Self { house: Arc::clone(house), id: house.engine.open_strand(cap) }
-    }
-
-    fn submitter(&self) -> Submitter<'_, 'env> {
-        Submitter::new(&self.house).in_strand(self.id)
-    }
-}
-
-impl Drop for Guard<'_> {
-    fn drop(&mut self) {
-        // What was accepted runs all the same.
-        self.house.engine.close_strand(self.id);
-    }
+fn submitter<'p, 'env>(guard: &'p Guard<TheHouse<'env>>) -> Submitter<'p, 'env> {
+    Submitter::new(&guard.house).in_strand(guard.id)
 }
 
 /// A part of a pool: of its jobs only so many run at once. See [`Pool::subpool`]. A clone is the
 /// same part.
 #[derive(Clone)]
 pub struct Subpool<'env> {
-    guard: Arc<Guard<'env>>,
+    guard: Arc<Guard<TheHouse<'env>>>,
     cap: usize,
 }
 
@@ -52,7 +48,7 @@ impl<'env> Subpool<'env> {
 
     /// The way in, for another lane or with a deadline.
     pub fn submitter(&self) -> Submitter<'_, 'env> {
-        self.guard.submitter()
+        submitter(&self.guard)
     }
 
     /// As [`Pool::submit`]. Where the queue is full, a job of the pool is refused here, and so is
@@ -84,7 +80,7 @@ impl<'env> Subpool<'env> {
 
     /// Its jobs that were accepted and are not over.
     pub fn pending(&self) -> usize {
-        self.guard.house.engine.pending(self.guard.id)
+        self.guard.pending()
     }
 }
 
@@ -94,19 +90,10 @@ impl<'env> Subpool<'env> {
 /// A key costs memory while it has jobs. Those that have none are forgotten now and then, when keys
 /// are added, so that there are at most about twice as many as have jobs.
 pub struct Keyed<'env, K> {
-    house: Arc<House<'env, Task<'env>>>,
-    lines: Mutex<Lines<'env, K>>,
-}
-
-struct Lines<'env, K> {
-    by_key: HashMap<K, Arc<Guard<'env>>>,
-    /// With so many keys, those without jobs are forgotten.
-    sweep_at: usize,
+    lines: Lines<TheHouse<'env>, K>,
 }
 
 impl<'env, K: Eq + Hash + Send> Keyed<'env, K> {
-    const LEAST_SWEEP: usize = 64;
-
     /// As [`Pool::submit`], in the line of `key`. Where the queue is full, a job of the pool is
     /// refused here, and so is everybody whom
     /// [`Reject::CallerRuns`](super::Reject::CallerRuns) would have run it: it is not its turn.
@@ -119,7 +106,7 @@ impl<'env, K: Eq + Hash + Send> Keyed<'env, K> {
         T: Send + 'env,
         F: FnOnce() -> T + Send + 'env,
     {
-        self.guard(key).submitter().submit(job)
+        submitter(&self.lines.line(key)).submit(job)
     }
 
     /// As [`Pool::spawn`], in the line of `key`, with the exception of [`submit`](Self::submit).
@@ -131,12 +118,12 @@ impl<'env, K: Eq + Hash + Send> Keyed<'env, K> {
     where
         F: FnOnce() + Send + 'env,
     {
-        self.guard(key).submitter().spawn(job)
+        submitter(&self.lines.line(key)).spawn(job)
     }
 
     /// How many keys are known, those that have no jobs any more included.
     pub fn len(&self) -> usize {
-        self.lines.lock().by_key.len()
+        self.lines.len()
     }
 
     /// Whether no key is known.
@@ -159,35 +146,7 @@ impl<'env, K: Eq + Hash + Send> Keyed<'env, K> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn line(&self, key: K) -> Subpool<'env> {
-        Subpool { guard: self.guard(key), cap: 1 }
-    }
-
-    fn guard(&self, key: K) -> Arc<Guard<'env>> {
-        let mut lines = self.lines.lock();
-        if let Some(guard) = lines.by_key.get(&key) {
-            return Arc::clone(guard);
-        }
-        let mut forgotten = Vec::new();
-        if lines.by_key.len() >= lines.sweep_at {
-            let kept = mem::take(&mut lines.by_key);
-            for (key, guard) in kept {
-                // Whoever is about to submit holds another count, taken under this lock.
-                let needed =
-                    Arc::strong_count(&guard) > 1 || self.house.engine.pending(guard.id) > 0;
-                if needed {
-                    lines.by_key.insert(key, guard);
-                } else {
-                    forgotten.push((key, guard));
-                }
-            }
-            lines.sweep_at = (lines.by_key.len() * 2).max(Self::LEAST_SWEEP);
-        }
-        let guard = Arc::new(Guard::open(&self.house, 1));
-        lines.by_key.insert(key, Arc::clone(&guard));
-        drop(lines);
-        // Keys are the user's: they are dropped outside the lock.
-        drop(forgotten);
-        guard
+        Subpool { guard: self.lines.line(key), cap: 1 }
     }
 }
 
@@ -199,8 +158,7 @@ impl<'env> Pool<'env> {
     ///
     /// If `cap` is 0: its jobs would never run.
     pub fn subpool(&self, cap: usize) -> Subpool<'env> {
-        assert!(cap > 0, "a subpool of 0 jobs at once: it must be 1 or more");
-        Subpool { guard: Arc::new(Guard::open(self.house(), cap)), cap }
+        Subpool { guard: Guard::open(self.house(), cap), cap }
     }
 
     /// One line for each key: jobs of the same key run one after the other.
@@ -218,8 +176,7 @@ impl<'env> Pool<'env> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn keyed<K: Eq + Hash + Send>(&self) -> Keyed<'env, K> {
-        let lines = Lines { by_key: HashMap::new(), sweep_at: Keyed::<K>::LEAST_SWEEP };
-        Keyed { house: Arc::clone(self.house()), lines: Mutex::new(lines) }
+        Keyed { lines: Lines::new(self.house()) }
     }
 }
 

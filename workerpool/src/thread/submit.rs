@@ -6,7 +6,8 @@ use super::slot::{PlaceWait, Reserve, Run};
 use super::task::Task;
 use crate::engine::{Grant, Item, Push, StrandId};
 use crate::error::{JobError, Reason, Rejected, drop_payload};
-use crate::job::{Cell, Claim};
+use crate::job::{Cell, Claim, Promise};
+use crate::judge::Alone;
 use crate::policy::Reject;
 use crate::primitives::Arc;
 use crate::trace;
@@ -75,20 +76,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
         T: Send + 'env,
         F: FnOnce() -> T + Send + 'env,
     {
-        self.submit_judged(job, |_| false)
-    }
-
-    /// The same; `fails` says which results count as failures.
-    pub(super) fn submit_judged<T, F>(
-        &self,
-        job: F,
-        fails: fn(&T) -> bool,
-    ) -> Result<Job<'env, T>, Rejected<F>>
-    where
-        T: Send + 'env,
-        F: FnOnce() -> T + Send + 'env,
-    {
-        self.place_cell(self.cell(job, fails))
+        self.place_cell(self.cell(job))
     }
 
     fn place_cell<T, F>(&self, cell: Arc<Cell<F, T>>) -> Result<Job<'env, T>, Rejected<F>>
@@ -113,7 +101,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
         T: Send + 'env,
         F: FnOnce() -> T + Send + 'env,
     {
-        let cell = self.cell(job, |_| false);
+        let cell = self.cell(job);
         match self.place(|| self.item(Task::Job(Arc::clone(&cell) as _))) {
             Ok(()) => Ok(self.handle(cell)),
             Err(reason) => Err(self.refused(&cell, reason)),
@@ -165,22 +153,22 @@ impl<'p, 'env> Submitter<'p, 'env> {
         F: FnOnce() + Send + 'env,
     {
         let tag = Tag::detached(tag, self.house.hooks.on_panic.as_ref());
-        let cell = Cell::tagged(job, self.deadline, |()| false, Some(tag));
+        let cell = Cell::new(job, self.deadline, Alone, Some(tag));
         self.place_cell(cell).map(drop)
     }
 
     /// A job as the queue holds it, with what is to be known of it.
-    pub(super) fn cell<T, F>(&self, job: F, fails: fn(&T) -> bool) -> Arc<Cell<F, T>>
+    pub(super) fn cell<T, F>(&self, job: F) -> Arc<Cell<F, T>>
     where
         T: Send + 'env,
         F: FnOnce() -> T + Send + 'env,
     {
-        Cell::tagged(job, self.deadline, fails, self.tag())
+        Cell::new(job, self.deadline, Alone, self.tag())
     }
 
     #[inline]
     pub(super) fn tag(&self) -> Option<Box<Tag>> {
-        self.house.hooks.watch.as_ref()?.tag(self.name, self.lane)
+        self.house.hooks.tag(self.name, self.lane)
     }
 
     /// The wait for a place in the queue.
@@ -202,11 +190,7 @@ impl<'p, 'env> Submitter<'p, 'env> {
         Item { entry, lane: self.lane, strand: self.strand }
     }
 
-    pub(super) fn handle<T, F>(&self, cell: Arc<Cell<F, T>>) -> Job<'env, T>
-    where
-        T: Send + 'env,
-        F: FnOnce() -> T + Send + 'env,
-    {
+    pub(super) fn handle<T>(&self, cell: Arc<impl Promise<T> + 'env>) -> Job<'env, T> {
         let has_turn = self.strand.is_some();
         Job { promise: cell, house: Arc::clone(self.house), has_turn }
     }

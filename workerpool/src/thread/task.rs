@@ -1,9 +1,10 @@
 //! What the queue of a pool holds.
 
 use super::chunk::Part;
-use super::house::{Hooks, Work};
+use super::house::Work;
 use crate::engine::{Entry, Outcome};
 use crate::error::{JobError, Panicked, drop_payload};
+use crate::hooks::Hooks;
 use crate::job::{Claim, Ran};
 use crate::primitives::Arc;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! One closure that is fed with values: nothing is allocated for a value.
 
 use super::builder::{Builder, Threads};
-use super::house::{Hooks, House, Work};
+use super::house::{House, Work};
 use super::owner::{Owner, Shutdown, WaitIdle};
 use super::slot::PlaceWait;
 use crate::engine::{Entry, Grant, Item, Outcome, Push};
@@ -9,6 +9,7 @@ use crate::error::{
     BuildError, Closed, JobError, Panicked, Reason, Rejected, RejectedBatch, ResizeError,
     ShutdownError, WaitError, drop_payload,
 };
+use crate::hooks::Hooks;
 use crate::job::Ran;
 use crate::metrics::Metrics;
 use crate::policy::Reject;

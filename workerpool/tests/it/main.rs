@@ -18,6 +18,8 @@ mod policies;
 mod properties;
 #[cfg(feature = "rayon")]
 mod rayon;
+#[cfg(feature = "metrics")]
+mod recorder;
 #[cfg(feature = "sync")]
 mod regressions;
 #[cfg(all(feature = "sync", feature = "serde"))]
@@ -28,17 +30,27 @@ mod shutdown;
 mod spans;
 #[cfg(feature = "stealing")]
 mod stealing;
+#[cfg(feature = "tracing")]
+mod subscriber;
 mod support;
 #[cfg(feature = "async")]
 mod task_pool;
+#[cfg(feature = "async")]
+mod task_pool_batches;
 #[cfg(feature = "async")]
 mod task_pool_cancel;
 #[cfg(feature = "async")]
 mod task_pool_ends;
 #[cfg(feature = "async")]
+mod task_pool_groups;
+#[cfg(feature = "async")]
 mod task_pool_laws;
 #[cfg(feature = "async")]
+mod task_pool_maps;
+#[cfg(feature = "async")]
 mod task_pool_policies;
+#[cfg(feature = "async")]
+mod task_pool_seen;
 #[cfg(all(feature = "sync", feature = "async"))]
 mod tasks;
 #[cfg(feature = "sync")]

@@ -158,6 +158,29 @@ fn a_deadline_that_has_passed_keeps_a_job_from_starting() {
 }
 
 #[test]
+fn the_line_of_a_key_has_lanes_and_deadlines() {
+    on_both(|| async {
+        let pool = Pool::builder().limit(2).lanes(2).build().unwrap();
+        let (keys, order) = (pool.keyed::<&str>(), Arc::new(Mutex::new(Vec::new())));
+        pool.pause();
+        let note = |what: &'static str| {
+            let order = Arc::clone(&order);
+            async move { order.lock().unwrap().push(what) }
+        };
+        let line = keys.line("a");
+        let late = line.submitter().deadline(Instant::now()).submit(note("late")).await.unwrap();
+        line.submitter().lane(1).spawn(note("less urgent")).await.unwrap();
+        keys.spawn("a", note("by the key")).await.unwrap();
+        line.spawn(note("by the line")).await.unwrap();
+        assert_eq!((line.cap(), line.pending(), keys.len()), (1, 4, 1));
+        pool.resume();
+        pool.wait_idle().await;
+        assert!(matches!(late.await, Err(JobError::Expired)));
+        assert_eq!(*order.lock().unwrap(), ["by the key", "by the line", "less urgent"]);
+    });
+}
+
+#[test]
 fn jobs_of_a_key_run_one_after_the_other_and_those_of_a_subpool_by_its_cap() {
     on_both(|| async {
         let pool = Pool::new(4).unwrap();

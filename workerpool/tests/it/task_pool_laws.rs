@@ -2,8 +2,8 @@
 
 use crate::support::{Counter, runtime};
 use futures::FutureExt;
-use lockgate_workerpool::JobError;
-use lockgate_workerpool::task::{Job, Pool, Queue, Reject, Returned};
+use lockgate_workerpool::task::{Group, Job, Pool, Queue, Reject, Returned};
+use lockgate_workerpool::{BatchSize, JobError};
 use proptest::prelude::*;
 use tokio::task::yield_now;
 
@@ -19,6 +19,27 @@ enum Act {
     /// A request that is polled once and dropped if it has to wait.
     Give {
         waits: u8,
+    },
+    /// The same with a job of the group.
+    Join {
+        waits: u8,
+        fails: bool,
+    },
+    /// The group has its end to come, and another begins.
+    Regroup {
+        cancels: bool,
+    },
+    /// Many at once, polled once.
+    Batch {
+        jobs: u8,
+        waits: u8,
+    },
+    /// A map that is polled so often and then dropped; by a job of the pool, or from outside.
+    Map {
+        items: u8,
+        size: usize,
+        polls: u8,
+        inside: bool,
     },
     Abort(usize),
     Forget(usize),
@@ -36,6 +57,11 @@ fn act() -> impl Strategy<Value = Act> {
         6 => (0..4_u8, any::<bool>()).prop_map(|(waits, panics)| Act::Submit { waits, panics }),
         3 => (0..4_u8).prop_map(|waits| Act::Spawn { waits }),
         3 => (0..4_u8).prop_map(|waits| Act::Give { waits }),
+        4 => (0..4_u8, any::<bool>()).prop_map(|(waits, fails)| Act::Join { waits, fails }),
+        1 => any::<bool>().prop_map(|cancels| Act::Regroup { cancels }),
+        2 => (0..5_u8, 0..4_u8).prop_map(|(jobs, waits)| Act::Batch { jobs, waits }),
+        3 => (0..9_u8, 1..4_usize, 0..9_u8, any::<bool>())
+            .prop_map(|(items, size, polls, inside)| Act::Map { items, size, polls, inside }),
         2 => any::<usize>().prop_map(Act::Abort),
         1 => any::<usize>().prop_map(Act::Forget),
         1 => Just(Act::Pause),
@@ -81,10 +107,31 @@ struct Case {
     pool: Pool,
     ledger: Ledger,
     jobs: Vec<Job<u8>>,
+    /// The last takes jobs.
+    groups: Vec<Group<u8>>,
     returned: Vec<Returned>,
 }
 
+/// A map that is dropped after so many polls, if it is not over by then.
+async fn map(pool: Pool, ledger: Ledger, items: u8, size: usize, polls: u8) {
+    let jobs: Vec<_> = (0..items).map(|n| ledger.job(n % 3, n == 5)).collect();
+    let mut map = pool.map_batched(jobs, BatchSize::Fixed(size), |job| job).unordered();
+    for _ in 0..polls {
+        match map.next_result().now_or_never() {
+            None => yield_now().await,
+            Some(None) => return,
+            Some(Some(result)) => drop(result.map_err(|error| error.item)),
+        }
+    }
+}
+
 impl Case {
+    fn new(pool: Pool) -> Self {
+        let groups = vec![pool.group()];
+        let (ledger, jobs, returned) = (Ledger::default(), Vec::new(), Vec::new());
+        Self { pool, ledger, jobs, groups, returned }
+    }
+
     async fn act(&mut self, act: Act) {
         match act {
             Act::Submit { waits, panics } => {
@@ -97,6 +144,34 @@ impl Case {
             Act::Give { waits } => {
                 let given = self.pool.submit(self.ledger.job(waits, false)).now_or_never();
                 self.jobs.extend(given.and_then(Result::ok));
+            }
+            Act::Join { waits, fails } => {
+                let job = self.ledger.job(waits, false);
+                let job = job.map(move |value| if fails { Err(value) } else { Ok(value) });
+                let group = self.groups.last().unwrap();
+                self.jobs.extend(group.submit(job).now_or_never().and_then(Result::ok));
+            }
+            Act::Regroup { cancels } => {
+                if cancels {
+                    self.groups.last().unwrap().cancel();
+                }
+                self.groups.push(self.pool.group());
+            }
+            Act::Batch { jobs, waits } => {
+                let jobs: Vec<_> = (0..jobs).map(|_| self.ledger.job(waits, false)).collect();
+                match self.pool.submit_batch(jobs).now_or_never() {
+                    Some(Ok(jobs)) => self.jobs.extend(jobs),
+                    Some(Err(refused)) => self.jobs.extend(refused.accepted),
+                    None => {}
+                }
+            }
+            Act::Map { items, size, polls, inside } => {
+                let maps = map(self.pool.clone(), self.ledger.clone(), items, size, polls);
+                if inside {
+                    drop(self.pool.try_submit(maps));
+                } else {
+                    maps.await;
+                }
             }
             Act::Abort(index) => {
                 if let Some(job) = self.jobs.get(index % self.jobs.len().max(1)) {
@@ -129,7 +204,7 @@ impl Case {
 
     /// The end, and the books.
     async fn close(self, now: bool) {
-        let Self { pool, ledger, jobs, mut returned } = self;
+        let Self { pool, ledger, jobs, groups, mut returned } = self;
         if now {
             returned.extend(pool.shutdown_now());
         }
@@ -137,12 +212,22 @@ impl Case {
         drop(returned);
         for job in jobs {
             match job.now_or_never().expect("all is over") {
-                Ok(_) | Err(JobError::Panicked(_) | JobError::Aborted | JobError::Dropped) => {}
+                Ok(_)
+                | Err(
+                    JobError::Panicked(_)
+                    | JobError::Aborted
+                    | JobError::Dropped
+                    | JobError::Failed,
+                ) => {}
                 Err(error) => panic!("{error}"),
             }
         }
+        for group in groups {
+            assert_eq!(group.pending(), 0);
+            let _ = group.now_or_never().expect("all of it is over");
+        }
         let metrics = pool.metrics();
-        let over = metrics.completed + metrics.panicked + metrics.aborted;
+        let over = metrics.completed + metrics.failed + metrics.panicked + metrics.aborted;
         // What was dropped for another was accepted, and counts as rejected.
         assert!(over <= metrics.submitted && metrics.submitted <= over + metrics.rejected);
         assert_eq!((metrics.workers, metrics.queued, metrics.waiting), (0, 0, 0));
@@ -163,9 +248,7 @@ proptest! {
         runtime(threads).block_on(async move {
             let queue = if bound == 0 { Queue::Handoff } else { Queue::Bounded(bound) };
             let pool = Pool::builder().limit(limit).queue(queue).reject(reject).build().unwrap();
-            let ledger = Ledger::default();
-            let mut case =
-                Case { pool, ledger, jobs: Vec::new(), returned: Vec::new() };
+            let mut case = Case::new(pool);
             for act in acts {
                 case.act(act).await;
             }
@@ -179,19 +262,20 @@ proptest! {
         (limit, bound, threads) in (1..4_usize, 1..6_usize, 1..3_usize),
     ) {
         let runtime = runtime(threads);
-        let (pool, ledger, jobs) = runtime.block_on(async move {
+        let (pool, ledger, jobs, groups) = runtime.block_on(async move {
             let pool = Pool::builder().limit(limit).queue(Queue::Bounded(bound)).build().unwrap();
-            let ledger = Ledger::default();
-            let mut case =
-                Case { pool, ledger, jobs: Vec::new(), returned: Vec::new() };
+            let mut case = Case::new(pool);
             for act in acts {
                 case.act(act).await;
             }
-            (case.pool, case.ledger, case.jobs)
+            (case.pool, case.ledger, case.jobs, case.groups)
         });
         drop(runtime);
         for job in jobs {
             prop_assert!(job.now_or_never().is_some(), "each is over");
+        }
+        for group in groups {
+            prop_assert!(group.now_or_never().is_some(), "each is over");
         }
         futures::executor::block_on(async {
             drop(pool.shutdown_now());

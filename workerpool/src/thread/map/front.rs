@@ -1,8 +1,9 @@
 //! What users call: the maps of a pool, as iterators and as futures.
 
-use super::{Map, Named, Stands, Unordered};
+use super::{Map, Unordered};
 use crate::batch_size::BatchSize;
 use crate::error::MapError;
+use crate::map::with_index;
 use crate::thread::pool::Pool;
 use crate::thread::submit::Submitter;
 use std::fmt;
@@ -34,21 +35,6 @@ where
     /// Waits for the next result, whichever it is.
     fn next(&mut self) -> Option<Self::Item> {
         self.0.next_here().map(with_index)
-    }
-}
-
-fn with_index<X, T>((index, result): Named<X, T>) -> Result<(usize, T), MapError<X>> {
-    result.map(|value| (index, value))
-}
-
-impl<I: Iterator, F, T> Drop for Map<'_, '_, I, F, T> {
-    fn drop(&mut self) {
-        for batch in &self.batches {
-            if let Stands::Placed(job) = &batch.stands {
-                // CANCEL: what has not started does not.
-                job.abort();
-            }
-        }
     }
 }
 
@@ -171,7 +157,8 @@ pub struct NextResult<'m, M>(pub(super) &'m mut M);
 
 #[cfg(feature = "async")]
 mod tasks {
-    use super::{Map, MapError, NextResult, Unordered, with_index};
+    use super::{Map, MapError, NextResult, Unordered};
+    use crate::map::with_index;
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
@@ -188,14 +175,7 @@ mod tasks {
         type Output = Result<Vec<T>, MapError<I::Item>>;
 
         fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-            loop {
-                match self.poll_next(cx.waker()) {
-                    None => return Poll::Pending,
-                    Some(None) => return Poll::Ready(Ok(std::mem::take(&mut self.all))),
-                    Some(Some((_, Ok(value)))) => self.all.push(value),
-                    Some(Some((_, Err(error)))) => return Poll::Ready(Err(error)),
-                }
-            }
+            self.0.poll_all(cx.waker()).map_or(Poll::Pending, Poll::Ready)
         }
     }
 
@@ -209,7 +189,7 @@ mod tasks {
         type Output = Option<Result<T, MapError<I::Item>>>;
 
         fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-            let found = self.0.poll_next(cx.waker());
+            let found = self.0.0.poll_next(cx.waker());
             found.map_or(Poll::Pending, |next| Poll::Ready(next.map(|(_, result)| result)))
         }
     }
@@ -224,7 +204,7 @@ mod tasks {
         type Output = Option<Result<(usize, T), MapError<I::Item>>>;
 
         fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-            let found = self.0.0.poll_next(cx.waker());
+            let found = self.0.0.0.poll_next(cx.waker());
             found.map_or(Poll::Pending, |next| Poll::Ready(next.map(with_index)))
         }
     }
@@ -245,11 +225,7 @@ mod tasks {
 
 impl<I: Iterator, F, T> fmt::Debug for Map<'_, '_, I, F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Map")
-            .field("index", &self.index)
-            .field("size", &self.size)
-            .field("batches", &self.batches.len())
-            .finish_non_exhaustive()
+        self.0.fmt(f)
     }
 }
 
