@@ -50,6 +50,18 @@ impl Backoff {
     /// What `wait` says: it is given how often the circuit has opened since it was last closed, which
     /// is 1 the first time. It is called outside every lock. More than 366 days are 366 days, and a
     /// panic is 60 s.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use lockgate_breaker::{Backoff, Breaker};
+    /// # use std::time::Duration;
+    /// // A second longer each time.
+    /// let open_for = Backoff::custom(|opening| Duration::from_secs(opening.into()));
+    /// let breaker = Breaker::builder("payments").open_for(open_for).build()?;
+    /// # drop(breaker);
+    /// # Ok::<(), lockgate_breaker::BuildError>(())
+    /// ```
     #[must_use]
     pub fn custom(wait: impl Fn(u32) -> Duration + Send + Sync + 'static) -> Self {
         Self { kind: Kind::Custom(Arc::new(wait)), jitter: Self::JITTER }

@@ -104,6 +104,19 @@ impl<C: Clock> Breaker<C> {
     /// # Cancel safety
     ///
     /// See [`Run`](crate::Run).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use lockgate_breaker::{Breaker, Error};
+    /// # futures::executor::block_on(async {
+    /// let breaker = Breaker::new("payments");
+    /// assert_eq!(breaker.run(async { Ok::<_, u16>(7) }).await, Ok(7));
+    /// breaker.force_open();
+    /// let never_polled = async { Err::<(), u16>(503) };
+    /// assert!(matches!(breaker.run(never_polled).await, Err(Error::Rejected(_))));
+    /// # });
+    /// ```
     #[cfg(feature = "async")]
     pub fn run<F>(&self, future: F) -> crate::Run<F, ErrIsFailure, C> {
         crate::Run::new(Arc::clone(&self.0), ErrIsFailure, future)
@@ -114,6 +127,21 @@ impl<C: Clock> Breaker<C> {
     /// # Errors
     ///
     /// If the circuit lets no call through.
+    ///
+    /// # Cancel safety
+    ///
+    /// See [`Permit`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use lockgate_breaker::{Breaker, Recorded};
+    /// let breaker = Breaker::new("payments");
+    /// match breaker.try_acquire() {
+    ///     Ok(permit) => assert_eq!(permit.success(), Recorded::Counted),
+    ///     Err(rejected) => println!("come again in {:?}", rejected.retry_after),
+    /// }
+    /// ```
     pub fn try_acquire(&self) -> Result<Permit<'_, C>, Rejected> {
         self.0.admit().map(|ticket| Permit::new(&self.0, ticket))
     }
@@ -123,6 +151,10 @@ impl<C: Clock> Breaker<C> {
     /// # Errors
     ///
     /// If the circuit lets no call through.
+    ///
+    /// # Cancel safety
+    ///
+    /// See [`Permit`].
     pub fn try_acquire_owned(&self) -> Result<OwnedPermit<C>, Rejected> {
         self.0.admit().map(|ticket| OwnedPermit::new(Arc::clone(&self.0), ticket))
     }
@@ -175,6 +207,19 @@ impl<C: Clock> Breaker<C> {
     }
 
     /// What there is to know at this moment; each number by itself, for calls go on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use lockgate_breaker::{Breaker, Policy};
+    /// let policy = Policy::any([Policy::consecutive_failures(5), Policy::failure_rate(0.5)]);
+    /// let breaker = Breaker::builder("payments").policy(policy).build()?;
+    /// breaker.call(|| Ok::<_, ()>(())).unwrap();
+    /// breaker.call(|| Err::<(), _>(())).unwrap_err();
+    /// let now = breaker.snapshot();
+    /// assert_eq!((now.consecutive_failures, now.windows[0].failure_rate()), (1, 0.5));
+    /// # Ok::<(), lockgate_breaker::BuildError>(())
+    /// ```
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let core = &self.0.core;
@@ -212,6 +257,19 @@ impl<C: Clock> Breaker<C> {
 
     /// Rejects all calls for so long; then probes are let through. The last to say so decides for how long; listeners
     /// are told unless it was forced open already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use lockgate_breaker::{Breaker, State};
+    /// # use std::time::Duration;
+    /// let breaker = Breaker::new("payments");
+    /// breaker.force_open_for(Duration::from_secs(60));
+    /// assert_eq!(breaker.state(), State::ForcedOpen);
+    /// assert!(breaker.retry_after() <= Some(Duration::from_secs(60)));
+    /// breaker.reset();
+    /// assert_eq!(breaker.state(), State::Closed);
+    /// ```
     pub fn force_open_for(&self, duration: Duration) {
         self.0.core.by_hand(State::ForcedOpen, self.0.now(), Some(duration));
     }
@@ -239,6 +297,18 @@ impl<C: Clock> Breaker<C> {
     /// For use with [`subscribe`](Self::subscribe) and any message bus: publish the transitions whose
     /// reason is not [`Reason::Hinted`](crate::Reason::Hinted) (lest instances keep each other open with
     /// echoes), and apply what comes in. Calls never wait for it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use lockgate_breaker::{Breaker, Hinted, State};
+    /// # use std::time::Duration;
+    /// let breaker = Breaker::new("payments");
+    /// let ttl = Duration::from_secs(5);
+    /// assert_eq!(breaker.apply_remote_hint(State::Open, ttl, "host-2"), Hinted::Noted { open: 1 });
+    /// assert_eq!(breaker.apply_remote_hint(State::Open, ttl, "host-3"), Hinted::Opened);
+    /// assert_eq!(breaker.state(), State::Open);
+    /// ```
     pub fn apply_remote_hint(&self, state: State, ttl: Duration, origin: &str) -> Hinted {
         let hint = Hint { origin, says_open: state == State::Open, ttl };
         self.0.core.hint(&hint, self.0.now())
@@ -251,6 +321,17 @@ impl<C: Clock> Breaker<C> {
     /// time. So they should be quick; they may use the breaker. A panic of theirs ends with
     /// them: the others are told all the same. One that holds a clone of the breaker keeps it alive, as long
     /// as it is listening.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use lockgate_breaker::Breaker;
+    /// let breaker = Breaker::new("payments");
+    /// let listener = breaker.on_transition(|it| println!("{}: {} -> {}", it.name, it.from, it.to));
+    /// breaker.force_open();
+    /// drop(listener);
+    /// breaker.reset(); // nobody is told
+    /// ```
     pub fn on_transition(
         &self,
         listener: impl Fn(&Transition) + Send + Sync + 'static,
@@ -266,6 +347,18 @@ impl<C: Clock> Breaker<C> {
     /// # Errors
     ///
     /// `room` is out of its range.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use lockgate_breaker::{Breaker, Reason};
+    /// let breaker = Breaker::new("payments");
+    /// let mut transitions = breaker.subscribe(16)?;
+    /// breaker.force_open();
+    /// let first = transitions.try_next()?.expect("there is one");
+    /// assert_eq!(first.reason, Reason::ByHand);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn subscribe(&self, room: u32) -> Result<Subscription, BuildError> {
         number("the room of a subscription", room, 1, 1 << 16)?;
         let (feed, ring) = subscription::ring(room as usize);

@@ -20,6 +20,29 @@ pub enum Outcome {
 /// Tells what the result of a call means to the circuit.
 ///
 /// Every closure `Fn(&Result<T, E>) -> Outcome` does.
+///
+/// # Examples
+///
+/// ```
+/// # use lockgate_breaker::{Breaker, Classify, Outcome};
+/// /// For all calls that fail by an `io::Error`, whatever they give.
+/// struct Io;
+///
+/// impl<T> Classify<T, std::io::Error> for Io {
+///     fn classify(&self, result: &Result<T, std::io::Error>) -> Outcome {
+///         match result {
+///             Ok(_) => Outcome::Success,
+///             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Outcome::Success,
+///             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => Outcome::Ignore,
+///             Err(_) => Outcome::Failure,
+///         }
+///     }
+/// }
+///
+/// let breaker = Breaker::new("disk");
+/// let _ = breaker.call_with(&Io, || std::fs::read("/no/such/file"));
+/// assert_eq!(breaker.snapshot().consecutive_failures, 0);
+/// ```
 pub trait Classify<T, E> {
     /// What `result` means.
     fn classify(&self, result: &Result<T, E>) -> Outcome;

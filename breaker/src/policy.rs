@@ -116,6 +116,23 @@ impl Policy {
 
     /// What `judge` says of the calls in `window`. It is called outside every lock, when a call has
     /// failed or was slow, and beside another policy that lacks calls also when one has succeeded; now and then twice. If it panics, it has said no.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use lockgate_breaker::{Breaker, Policy, State, Window};
+    /// // Half of the calls, but of one or two none.
+    /// let policy = Policy::custom(Window::count(20), |counts| {
+    ///     counts.calls > 2 && counts.failure_rate() >= 0.5
+    /// });
+    /// let breaker = Breaker::builder("payments").policy(policy).build()?;
+    /// for _ in 0..3 {
+    ///     assert_eq!(breaker.state(), State::Closed);
+    ///     let _ = breaker.call(|| Err::<(), _>("no answer"));
+    /// }
+    /// assert_eq!(breaker.state(), State::Open);
+    /// # Ok::<(), lockgate_breaker::BuildError>(())
+    /// ```
     pub fn custom(window: Window, judge: impl Fn(&Counts) -> bool + Send + Sync + 'static) -> Self {
         Self(Kind::Custom { judge: Arc::new(judge), window })
     }

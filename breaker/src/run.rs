@@ -40,6 +40,10 @@ pin_project_lite::pin_project! {
     ///
     /// It is admitted when it is first polled: one that never is takes no probe's place.
     ///
+    /// # Panics
+    ///
+    /// If it is polled again after it was ready. A panic of the future goes on.
+    ///
     /// # Cancel safety
     ///
     /// Dropped before its end, it counts as the [`DropPolicy`](crate::DropPolicy) says: by default as a failure if
@@ -136,6 +140,22 @@ impl<C: Clock> Drop for Bomb<'_, C> {
 
 impl<F, C: Clock> Run<F, ErrIsFailure, C> {
     /// With another opinion of what a failure is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use lockgate_breaker::{Breaker, Outcome};
+    /// # futures::executor::block_on(async {
+    /// let breaker = Breaker::new("users");
+    /// let not_found_is_fine = |result: &Result<&str, u16>| match result {
+    ///     Ok(_) | Err(404) => Outcome::Success,
+    ///     Err(_) => Outcome::Failure,
+    /// };
+    /// let run = breaker.run(async { Err(404) }).classified_by(not_found_is_fine);
+    /// assert!(run.await.is_err());
+    /// assert_eq!(breaker.snapshot().consecutive_failures, 0);
+    /// # });
+    /// ```
     pub fn classified_by<K>(self, classifier: K) -> Run<F, K, C> {
         let Self { admission, future, .. } = self;
         Run { admission, classifier, future }

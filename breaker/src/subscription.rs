@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 ///
 /// With the feature `async` it is a `futures_core::Stream` of `Result<Transition, RecvError>`, too: it ends when the
 /// breaker is gone, so that the only error in it is [`RecvError::Missed`], after which it goes on. Its own
-/// [`next`](Self::next) goes before that of an extension trait such as `StreamExt`; the rest of such a trait is there.
+/// `next` goes before that of an extension trait such as `StreamExt`; the rest of such a trait is there.
 ///
 /// # Examples
 ///

@@ -34,6 +34,7 @@ pub(crate) fn poll<S, R>(
 }
 
 /// Nobody is here to take a waker's panic, least of all a worker with a job in its hands.
+#[inline]
 pub(crate) fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         let woken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake()));

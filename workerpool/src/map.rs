@@ -52,6 +52,8 @@ pub(crate) trait Placed<T> {
 pub(crate) trait Feed<X, T>: Ways<X, T> {
     /// How many workers there may be.
     fn workers(&self) -> usize;
+    /// Whether it is a job of the pool that asks, which does not wait for a place.
+    fn is_inside(&self) -> bool;
     fn stock(&self, items: Vec<X>) -> Self::Stock;
     fn wait(&self) -> Self::Place;
     fn poll_place(place: &mut Self::Place, waker: &Waker) -> Wait<Grant>;
@@ -195,6 +197,10 @@ where
 
     /// Puts batches into the queue: as many as the window has, and the queue takes.
     pub(crate) fn fill(&mut self, waker: &Waker) {
+        if self.place.is_some() && self.feed.is_inside() {
+            // It was polled outside before.
+            self.place = None;
+        }
         let mut from = 0;
         while let Some(at) = self.next_to_place(&mut from) {
             let grant = match &mut self.place {

@@ -122,6 +122,10 @@ where
         self.submitter.house.engine.limits().1
     }
 
+    fn is_inside(&self) -> bool {
+        self.submitter.house.is_inside()
+    }
+
     fn stock(&self, items: Vec<X>) -> Self::Stock {
         let done = Vec::with_capacity(items.len());
         Arc::new(Mutex::new(Stock { items: items.into_iter(), done }))

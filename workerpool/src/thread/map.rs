@@ -62,6 +62,10 @@ where
         self.house().engine.limits().1
     }
 
+    fn is_inside(&self) -> bool {
+        self.house().is_inside()
+    }
+
     fn stock(&self, items: Vec<X>) -> Stock<X> {
         Arc::new(Mutex::new(items))
     }

@@ -354,6 +354,31 @@ fn a_map_may_be_dropped_at_every_poll() {
     });
 }
 
+/// It stands in line outside, and then goes on in the only job that there may be.
+#[test]
+fn a_map_that_was_polled_outside_goes_on_inside() {
+    on_both(|| async {
+        let pool = Pool::builder().limit(1).queue(Queue::Handoff).build().unwrap();
+        let (inner, gate) = (pool.clone(), TaskGate::new());
+        let (waits, (gives, takes)) = (gate.clone(), tokio::sync::oneshot::channel());
+        let job = async move {
+            waits.pass().await;
+            let map: Owned = takes.await.unwrap();
+            map.await
+        };
+        let outer = pool.submit(job).await.unwrap();
+        gate.come(1).await;
+        let mut map: Owned = Box::pin(async move { inner.map(0..5, work).await.unwrap() });
+        assert!((&mut map).now_or_never().is_none());
+        assert_eq!(pool.metrics().waiting, 1);
+        gate.open(1);
+        assert!(gives.send(map).is_ok());
+        assert_eq!(outer.await.unwrap(), [0, 1, 2, 3, 4]);
+    });
+}
+
+type Owned = std::pin::Pin<Box<dyn Future<Output = Vec<usize>> + Send>>;
+
 #[test]
 fn memory_is_bounded_by_the_workers() {
     on_both(|| async {
