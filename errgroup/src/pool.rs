@@ -66,6 +66,17 @@ pub(crate) struct Numbers {
     pub(crate) queued: usize,
 }
 
+impl Numbers {
+    pub(crate) const fn of(slots: &Slots) -> Self {
+        Self {
+            limit: slots.limit(),
+            backlog: slots.backlog(),
+            running: slots.busy(),
+            queued: slots.queued(),
+        }
+    }
+}
+
 impl<W> Pool<W> {
     pub(crate) fn new(limit: usize, backlog: Option<usize>) -> Self {
         Self {
@@ -407,13 +418,7 @@ impl<W> Pool<W> {
     pub(crate) fn numbers(&self) -> Numbers {
         let mut line = self.line.lock();
         line.recount(false);
-        let slots = &line.slots;
-        Numbers {
-            limit: slots.limit(),
-            backlog: slots.backlog(),
-            running: slots.busy(),
-            queued: slots.queued(),
-        }
+        Numbers::of(&line.slots)
     }
 
     /// Shows every job that runs (`true`) or waits.
