@@ -377,13 +377,14 @@ impl fmt::Display for LimitError {
 impl StdError for LimitError {}
 
 /// The token was not cancelled before the deadline of a
-/// [`wait_timeout`](crate::WaitCancelled::wait_timeout).
+/// [`wait_timeout`](crate::WaitCancelled::wait_timeout), nor had the moment come of a
+/// [`Sleep`](crate::Sleep).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaitTimeoutError(pub(crate) ());
 
 impl fmt::Display for WaitTimeoutError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("deadline passed while waiting for a cancel")
+        f.write_str("deadline passed while waiting for a cancel or a moment")
     }
 }
 

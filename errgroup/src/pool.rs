@@ -8,16 +8,16 @@
 //! Locks are taken in one order: the line, then a deck.
 
 mod line;
+pub(crate) mod queue;
 
 pub(crate) use line::Seat;
 use line::{Line, Rise};
+use queue::Queue;
 
 use crate::error::drop_payload;
 use crate::primitives::{Arc, Mutex};
 use crate::state::{Slots, Summon};
 use crate::waiters::{Left, Progress, Ticket, Waiters, WakeBatch, WakePanic};
-use std::collections::VecDeque;
-use std::mem;
 use std::task::Waker;
 
 /// A task that was accepted.
@@ -66,12 +66,23 @@ pub(crate) struct Numbers {
     pub(crate) queued: usize,
 }
 
+impl Numbers {
+    pub(crate) const fn of(slots: &Slots) -> Self {
+        Self {
+            limit: slots.limit(),
+            backlog: slots.backlog(),
+            running: slots.busy(),
+            queued: slots.queued(),
+        }
+    }
+}
+
 impl<W> Pool<W> {
     pub(crate) fn new(limit: usize, backlog: Option<usize>) -> Self {
         Self {
             line: Mutex::new(Line {
                 slots: Slots::new(limit, backlog),
-                queue: VecDeque::new(),
+                queue: Queue::new(),
                 seats: Vec::new(),
                 next_index: 0,
                 in_decks: 0,
@@ -344,7 +355,7 @@ impl<W> Pool<W> {
     pub(crate) fn purge(&self) {
         let mut guard = self.line.lock();
         let line = &mut *guard;
-        let mut jobs = mem::take(&mut line.queue);
+        let mut jobs = line.queue.drain();
         for seat in &line.seats {
             // Counted and emptied in one step: its runner needs no more than this lock to start
             // one of them.
@@ -407,13 +418,7 @@ impl<W> Pool<W> {
     pub(crate) fn numbers(&self) -> Numbers {
         let mut line = self.line.lock();
         line.recount(false);
-        let slots = &line.slots;
-        Numbers {
-            limit: slots.limit(),
-            backlog: slots.backlog(),
-            running: slots.busy(),
-            queued: slots.queued(),
-        }
+        Numbers::of(&line.slots)
     }
 
     /// Shows every job that runs (`true`) or waits.

@@ -2,7 +2,7 @@
 
 use crate::core::Core;
 use crate::error::TaskId;
-use crate::pool::Pool;
+use crate::pool::{Numbers, Pool};
 use crate::primitives::Arc;
 use std::fmt;
 use std::time::Duration;
@@ -58,16 +58,23 @@ impl Snapshot {
         let numbers = pool.numbers();
         let mut tasks = Vec::new();
         pool.visit(|running, index, name| {
-            tasks.push(LiveTask {
-                id: TaskId { index, name: name.cloned() },
-                state: if running { TaskState::Running } else { TaskState::Queued },
-                age: None,
-                waits_for: None,
-            });
+            let state = if running { TaskState::Running } else { TaskState::Queued };
+            tasks.push((TaskId { index, name: name.cloned() }, state));
         });
-        for task in &mut tasks {
-            (task.age, task.waits_for) = core.told_of(task.id.index);
-        }
+        Self::with(core, numbers, tasks)
+    }
+
+    /// Adds what the core was told of the tasks.
+    pub(crate) fn with<T, E>(
+        core: &Core<'_, T, E>,
+        numbers: Numbers,
+        tasks: Vec<(TaskId, TaskState)>,
+    ) -> Self {
+        let told = |(id, state): (TaskId, TaskState)| {
+            let (age, waits_for) = core.told_of(id.index);
+            LiveTask { id, state, age, waits_for }
+        };
+        let mut tasks: Vec<_> = tasks.into_iter().map(told).collect();
         tasks.sort_by_key(|task| task.id.index);
         Self {
             name: core.name.clone(),

@@ -14,7 +14,7 @@ pub use cx::{Cx, Named};
 pub use each::{for_each, map};
 pub use group::{Group, Idle, Joining};
 pub use scope::{
-    LocalScope, LocalWork, Scope, ScopedSpawn, SendWork, scope, scope_local, scope_local_with,
-    scope_with,
+    LocalScope, LocalWork, Scope, ScopedNamed, ScopedSpawn, SendWork, scope, scope_local,
+    scope_local_with, scope_with,
 };
 pub use spawn::Spawn;

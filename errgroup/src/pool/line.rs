@@ -1,14 +1,14 @@
 //! The line of a pool and the decks beside it: everything that its locks protect.
 
 use super::Job;
+use super::queue::{BLOCK, Block, Queue};
 use crate::primitives::{Arc, Mutex};
 use crate::state::{Slots, Summon};
 use crate::waiters::{Waiters, WakeBatch};
-use std::collections::VecDeque;
 use std::mem;
 
 /// No deck is larger: what waits in one is not in the order of the queue any more.
-const LARGEST_DECK: usize = 32;
+const LARGEST_DECK: usize = BLOCK;
 /// A runner takes its share of the queue in so many steps.
 // LOOM: in one, where three jobs have to fill a deck.
 const SHARES: usize = if cfg!(test) { 1 } else { 4 };
@@ -23,7 +23,7 @@ pub(super) struct Line<W> {
     pub(super) joiners: Waiters<(), ()>,
     pub(super) seats: Vec<Arc<Seat<W>>>,
     pub(super) slots: Slots,
-    pub(super) queue: VecDeque<Job<W>>,
+    pub(super) queue: Queue<W>,
     pub(super) next_index: usize,
     /// The jobs of all decks, as far as they are counted: the sum of `counted`.
     pub(super) in_decks: usize,
@@ -51,7 +51,7 @@ pub(crate) struct Seat<W> {
 
 #[derive(Debug)]
 pub(super) struct Deck<W> {
-    pub(super) jobs: VecDeque<Job<W>>,
+    pub(super) jobs: Block<W>,
     /// How many of its jobs the line still counts as queued: never fewer than there are.
     pub(super) counted: usize,
     /// The next job is to be fetched by way of the line, where somebody wants to know.
@@ -129,7 +129,7 @@ impl<W> Line<W> {
             // lock for each is cheap while there are few.
             let parts = self.slots.limit().saturating_mul(SHARES);
             let share = self.queue.len().div_ceil(parts).min(LARGEST_DECK);
-            deck.jobs.extend(self.queue.drain(..share));
+            self.queue.take(share, &mut deck.jobs);
             deck.counted = share;
             self.in_decks += share;
         }
@@ -152,11 +152,7 @@ impl<W> Line<W> {
     }
 
     /// Half of the first deck with jobs, of the others' decks, in the `room` of the thief's own.
-    pub(super) fn steal(
-        &mut self,
-        thief: &Arc<Seat<W>>,
-        mut room: VecDeque<Job<W>>,
-    ) -> VecDeque<Job<W>> {
+    pub(super) fn steal(&mut self, thief: &Arc<Seat<W>>, mut room: Block<W>) -> Block<W> {
         if self.slots.queued() == 0 {
             return room;
         }
@@ -254,7 +250,7 @@ impl<W> Line<W> {
 impl<W> Seat<W> {
     pub(super) fn new(fresh: bool) -> Self {
         let (counted, report, current) = (0, false, None);
-        let deck = Deck { jobs: VecDeque::new(), counted, report, fresh, current };
+        let deck = Deck { jobs: Block::new(), counted, report, fresh, current };
         Self { deck: Mutex::new(deck) }
     }
 }

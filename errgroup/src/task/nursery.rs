@@ -5,9 +5,10 @@ use crate::builder::Builder;
 use crate::core::{Core, Verdict};
 use crate::error::{Payload, TaskId, drop_payload};
 use crate::join::Join;
-use crate::pool::Place;
-use crate::primitives::atomic::{AtomicU8, Ordering};
+use crate::pool::{Numbers, Place};
+use crate::primitives::atomic::{AtomicU8, AtomicUsize, Ordering};
 use crate::primitives::{Arc, Mutex};
+use crate::snapshot::{Snapshot, TaskState};
 use crate::state::Slots;
 use crate::waiters::{Left, Progress, Ticket, Waiters, WakeBatch, WakePanic};
 use std::collections::VecDeque;
@@ -24,6 +25,8 @@ pub(super) struct Nursery<'env, W, T, E> {
     pub(super) core: Core<'env, T, E>,
     line: Mutex<Line<W>>,
     hub: Arc<Hub>,
+    /// The key of the task that is being polled, for snapshots; 0 while there is none.
+    polled: AtomicUsize,
 }
 
 struct Line<W> {
@@ -31,6 +34,23 @@ struct Line<W> {
     queue: VecDeque<(TaskId, W)>,
     next_index: usize,
     spawners: Waiters<(), ()>,
+    /// Beside the driver's places, which it alone looks at.
+    desks: Vec<Desk>,
+}
+
+/// A place for one task at a time, as others see it.
+struct Desk {
+    bell: Arc<Bell>,
+    task: Option<TaskId>,
+}
+
+/// A task that has to be begun.
+struct Start<W> {
+    place: usize,
+    /// Of a place that is new.
+    bell: Option<Arc<Bell>>,
+    id: TaskId,
+    work: W,
 }
 
 /// Who wants to be polled.
@@ -86,9 +106,10 @@ impl<'env, W, T, E> Nursery<'env, W, T, E> {
     {
         let slots = Slots::new(builder.limit.unwrap_or(usize::MAX), builder.backlog);
         let (core, verdict) = Core::new(builder);
-        let line = Line { slots, queue: VecDeque::new(), next_index: 0, spawners: Waiters::new() };
+        let (queue, spawners, desks) = (VecDeque::new(), Waiters::new(), Vec::new());
+        let line = Mutex::new(Line { slots, queue, next_index: 0, spawners, desks });
         let hub = Arc::new(Hub(Mutex::new(Wanted::default())));
-        (Self { core, line: Mutex::new(line), hub }, verdict)
+        (Self { core, line, hub, polled: AtomicUsize::new(0) }, verdict)
     }
 
     pub(super) fn take_index(&self) -> usize {
@@ -165,29 +186,59 @@ impl<'env, W, T, E> Nursery<'env, W, T, E> {
         self.hub.want(|wanted| wanted.fresh = true);
     }
 
-    /// The next task, if a slot is free.
-    fn start(&self) -> Option<(TaskId, W)> {
+    /// The next task, if a slot is free; in a `place` that is free, or in a new one.
+    fn start(&self, place: Option<usize>) -> Option<Start<W>> {
         let mut batch = WakeBatch::default();
         let mut line = self.line.lock();
         if line.queue.is_empty() || !line.slots.enlist() {
             return None;
         }
         line.slots.pop(1);
-        let job = line.queue.pop_front();
+        let (id, work) = line.queue.pop_front()?;
+        let place = place.unwrap_or(line.desks.len());
+        let mut fresh = None;
+        if let Some(desk) = line.desks.get_mut(place) {
+            desk.task = Some(id.clone());
+        } else {
+            let bell = bell(&self.hub, place + 1);
+            fresh = Some(Arc::clone(&bell));
+            line.desks.push(Desk { bell, task: Some(id.clone()) });
+        }
         line.promise_places(&mut batch);
         drop(line);
         wake(batch);
-        job
+        Some(Start { place, bell: fresh, id, work })
     }
 
-    /// A task has ended.
-    fn end(&self) {
+    /// The task in this place has ended.
+    fn end(&self, place: usize) {
         let mut batch = WakeBatch::default();
         let mut line = self.line.lock();
+        if let Some(desk) = line.desks.get_mut(place) {
+            desk.task = None;
+        }
         line.slots.retire(false);
         line.promise_places(&mut batch);
         drop(line);
         wake(batch);
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        // ORDERING: Relaxed, here and at the bells: what is looked at may change at any time, and a
+        // task that asks of itself is on the thread that wrote it.
+        let polled = self.polled.load(Ordering::Relaxed);
+        let line = self.line.lock();
+        let mut tasks = Vec::new();
+        for (place, desk) in line.desks.iter().enumerate() {
+            let Some(id) = &desk.task else { continue };
+            // ORDERING: Relaxed: as above.
+            let runs = polled == place + 1 || desk.bell.rung.load(Ordering::Relaxed) != 0;
+            tasks.push((id.clone(), if runs { TaskState::Running } else { TaskState::Waiting }));
+        }
+        tasks.extend(line.queue.iter().map(|(id, _)| (id.clone(), TaskState::Queued)));
+        let numbers = Numbers::of(&line.slots);
+        drop(line);
+        Snapshot::with(&self.core, numbers, tasks)
     }
 }
 
@@ -282,7 +333,11 @@ where
         child.bell.rung.swap(0, Ordering::AcqRel);
         let Some((id, work)) = &mut child.job else { return };
         let core = &self.nursery.core;
+        // ORDERING: Relaxed, and below: of use to snapshots alone.
+        self.nursery.polled.store(place + 1, Ordering::Relaxed);
         let polled = poll_caught(Pin::new(work), &mut Context::from_waker(&child.waker));
+        // ORDERING: Relaxed: see above.
+        self.nursery.polled.store(0, Ordering::Relaxed);
         let result = match polled {
             Ok(Poll::Pending) => return,
             Ok(Poll::Ready(result)) => Some(result),
@@ -300,32 +355,34 @@ where
         }
         self.free.push(place);
         self.live -= 1;
-        self.nursery.end();
+        self.nursery.end(place);
     }
 
-    /// Starts what is queued, as far as slots are free; `true` if anything.
+    /// Starts what is queued, as far as slots are free; how many.
     fn start_children(&mut self) -> usize {
         let mut started = 0;
         while started < POLLS_AT_ONCE {
-            let Some((id, work)) = self.nursery.start() else { break };
+            let Some(start) = self.nursery.start(self.free.last().copied()) else { break };
             started += 1;
+            let Start { place, bell, id, work } = start;
+            match bell {
+                None => drop(self.free.pop()),
+                Some(bell) => {
+                    let waker = Waker::from(Arc::clone(&bell));
+                    self.places.push(Child { job: None, bell, waker });
+                }
+            }
             let core = &self.nursery.core;
             if core.turns_away(&id) {
                 core.settle(&id, || {
                     drop(work);
                     None
                 });
-                self.nursery.end();
+                self.free.push(place);
+                self.nursery.end(place);
                 continue;
             }
             core.started(id.index);
-            let place = self.free.pop().unwrap_or_else(|| {
-                let place = self.places.len();
-                let bell = bell(&self.nursery.hub, place + 1);
-                let waker = Waker::from(Arc::clone(&bell));
-                self.places.push(Child { job: None, bell, waker });
-                place
-            });
             self.places[place].job = Some((id, work));
             self.live += 1;
             self.poll_child(place);

@@ -5,10 +5,12 @@
 
 use super::nursery::{Driver, Nursery};
 use crate::builder::Builder;
+use crate::core::Label;
 use crate::error::{Cancelled, LimitError, Rejected, Spawned, TaskId, TrySpawnError};
 use crate::join::{FirstError, Join};
 use crate::pool::Place;
 use crate::primitives::Arc;
+use crate::snapshot::Snapshot;
 use crate::token::{CancelToken, WaitCancelled};
 use crate::waiters::Ticket;
 use std::borrow::Borrow;
@@ -32,7 +34,7 @@ pub struct Scope<'env, T, E, W = SendWork<'env, T, E>> {
 /// A [`Scope`] whose tasks need not be `Send`.
 pub type LocalScope<'env, T, E> = Scope<'env, T, E, LocalWork<'env, T, E>>;
 
-impl<T, E, W> Scope<'_, T, E, W> {
+impl<'env, T, E, W> Scope<'env, T, E, W> {
     /// The scope's token. It is cancelled by the first error, a panic, the deadline, the parent,
     /// and when the scope ends.
     #[must_use]
@@ -55,6 +57,18 @@ impl<T, E, W> Scope<'_, T, E, W> {
         self.id.as_ref()
     }
 
+    /// For the next spawn: the task's name, which errors, causes and snapshots tell.
+    pub fn named(&self, name: impl Into<Arc<str>>) -> ScopedNamed<'_, 'env, T, E, W> {
+        ScopedNamed { scope: self, name: name.into() }
+    }
+
+    /// Snapshots tell that this task waits for `what`, until the label is dropped. In the body,
+    /// which is no task, it tells nothing.
+    pub fn waiting_for(&self, what: &'static str) -> Label<'_> {
+        let index = self.id.as_ref().map_or(usize::MAX, TaskId::index);
+        self.nursery.core.label(index, what)
+    }
+
     /// Changes the limit. It never blocks.
     ///
     /// # Errors
@@ -64,6 +78,25 @@ impl<T, E, W> Scope<'_, T, E, W> {
         LimitError::check(limit)?;
         self.nursery.set_limit(limit);
         Ok(())
+    }
+
+    /// What the scope does at this moment.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.nursery.snapshot()
+    }
+}
+
+/// A spawn with a name, made by [`Scope::named`].
+#[must_use = "it does nothing until something is spawned"]
+pub struct ScopedNamed<'a, 'env, T, E, W = SendWork<'env, T, E>> {
+    scope: &'a Scope<'env, T, E, W>,
+    name: Arc<str>,
+}
+
+impl<T, E, W> fmt::Debug for ScopedNamed<'_, '_, T, E, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScopedNamed").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -99,7 +132,8 @@ macro_rules! spawns {
             {
                 let make: fn(F, Self) -> $work<'env, T, E> =
                     |task, scope| Box::pin(async move { begin(task, scope).await });
-                ScopedSpawn { scope: self, task: Some(task), make, ticket: None, cancelled: None }
+                let (ticket, cancelled) = (None, None);
+                ScopedSpawn { scope: self, name: None, task: Some(task), make, ticket, cancelled }
             }
 
             /// Spawns a task if a slot is free for it. It never waits.
@@ -110,6 +144,35 @@ macro_rules! spawns {
             pub fn try_spawn<F, Fut>(&self, task: F) -> Result<TaskId, TrySpawnError<F>>
             where
                 F: FnOnce(Self) -> Fut $(+ $send)? + 'env,
+                Fut: Future<Output = Result<T, E>> $(+ $send)? + 'env,
+            {
+                self.spawn(task).try_now()
+            }
+        }
+
+        impl<'a, 'env, T: 'env, E: 'env> ScopedNamed<'a, 'env, T, E, $work<'env, T, E>> {
+            /// [`Scope::spawn`].
+            pub fn spawn<F, Fut>(
+                self,
+                task: F,
+            ) -> ScopedSpawn<'a, 'env, T, E, $work<'env, T, E>, F>
+            where
+                F: FnOnce(Scope<'env, T, E, $work<'env, T, E>>) -> Fut $(+ $send)? + 'env,
+                Fut: Future<Output = Result<T, E>> $(+ $send)? + 'env,
+            {
+                let mut spawn = self.scope.spawn(task);
+                spawn.name = Some(self.name);
+                spawn
+            }
+
+            /// [`Scope::try_spawn`].
+            ///
+            /// # Errors
+            ///
+            /// As there.
+            pub fn try_spawn<F, Fut>(self, task: F) -> Result<TaskId, TrySpawnError<F>>
+            where
+                F: FnOnce(Scope<'env, T, E, $work<'env, T, E>>) -> Fut $(+ $send)? + 'env,
                 Fut: Future<Output = Result<T, E>> $(+ $send)? + 'env,
             {
                 self.spawn(task).try_now()
@@ -134,6 +197,7 @@ impl<T, E, W> fmt::Debug for Scope<'_, T, E, W> {
 #[must_use = "nothing is spawned unless it is waited for with `.await`"]
 pub struct ScopedSpawn<'a, 'env, T, E, W, F> {
     scope: &'a Scope<'env, T, E, W>,
+    name: Option<Arc<str>>,
     task: Option<F>,
     make: fn(F, Scope<'env, T, E, W>) -> W,
     ticket: Option<Ticket>,
@@ -158,7 +222,7 @@ impl<T, E, W, F> ScopedSpawn<'_, '_, T, E, W, F> {
     fn enter(&mut self) -> TaskId {
         let task = self.take();
         let nursery = &self.scope.nursery;
-        let id = TaskId { index: nursery.take_index(), name: None };
+        let id = TaskId { index: nursery.take_index(), name: self.name.take() };
         let scope = Scope { nursery: Arc::clone(nursery), id: Some(id.clone()) };
         nursery.enqueue(id.clone(), (self.make)(task, scope));
         id
@@ -229,6 +293,7 @@ impl<T, E, W, F> Drop for ScopedSpawn<'_, '_, T, E, W, F> {
 impl<T, E, W, F> fmt::Debug for ScopedSpawn<'_, '_, T, E, W, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ScopedSpawn")
+            .field("name", &self.name)
             .field("queued", &self.ticket.is_some())
             .finish_non_exhaustive()
     }

@@ -1,6 +1,7 @@
 //! The numbers of a group, and its queue with decks, on one thread.
 
 mod the_pool;
+mod the_queue;
 
 use crate::state::{BACKLOG_PER_SLOT, LEAST_BACKLOG, Slots, Summon};
 use proptest::prelude::*;

@@ -255,10 +255,15 @@ impl<'s, 'env, T, E> Crew<'s, 'env, T, E> {
     /// deadline the group is cancelled; where `until_deadline`, `false` is the answer then.
     pub(crate) fn wait_quiet(self: &Arc<Self>, until_deadline: bool) -> bool {
         if !until_deadline {
-            self.pool.close();
-            self.help();
+            self.close();
         }
         self.watch_quiet(until_deadline)
+    }
+
+    /// Nothing comes from outside any more: helps, and leaves the end to those that still run.
+    pub(crate) fn close(self: &Arc<Self>) {
+        self.pool.close();
+        self.help();
     }
 
     fn watch_quiet(&self, until_deadline: bool) -> bool {

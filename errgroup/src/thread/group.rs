@@ -2,6 +2,7 @@
 
 use super::crew::{Crew, Origin, Starter};
 use super::cx::Cx;
+use super::idle::Idle;
 use crate::builder::Builder;
 use crate::core::Verdict;
 use crate::error::{BuildError, LimitError, Spawned, TaskId, TrySpawnError};
@@ -132,10 +133,10 @@ impl<T: Send + 'static, E: Send + 'static, J: Join<T, E> + 'static> Group<T, E, 
         Snapshot::of(&self.crew().core, &self.crew().pool)
     }
 
-    /// Blocks until no accepted task is left, and does a share of the work. The group can go on
-    /// afterwards, with the threads that it has.
-    pub fn wait_idle(&self) {
-        self.crew().wait_idle();
+    /// The wait for a moment when no accepted task is left. The group can go on afterwards, with
+    /// the threads that it has.
+    pub fn wait_idle(&self) -> Idle<'_, T, E> {
+        Idle::new(self.crew())
     }
 
     /// The wait for the end of all tasks.

@@ -62,6 +62,12 @@ where
         if ran.is_err() {
             crew.core.cancel("the body of the scope panicked");
         }
+        if crew.token().deadline().is_none() {
+            // Nothing is to be watched but the threads: in a closed pool they end when all is
+            // over, and this one is woken once.
+            crew.close();
+            join_threads(&handles);
+        }
         crew.wait_quiet(false);
         crew.pool.dismiss();
         join_threads(&handles);

@@ -4,12 +4,16 @@ use super::CancelToken;
 use super::node::earlier;
 use super::wait::WaitCancelled;
 use crate::error::Cancelled;
-#[cfg(feature = "sync")]
-use crate::parker::{Step, drive};
 use crate::primitives::Deadline;
 use crate::timer;
 use std::borrow::Borrow;
 use std::fmt;
+#[cfg(feature = "sync")]
+use {
+    crate::error::WaitTimeoutError,
+    crate::parker::{Step, drive},
+    std::time::{Duration, Instant},
+};
 #[cfg(feature = "async")]
 use {
     std::future::Future,
@@ -71,12 +75,64 @@ impl<S: Borrow<CancelToken>> Sleep<S> {
     ///
     /// [`Cancelled`], if the token was cancelled, also when the moment has come by then.
     pub fn wait(mut self) -> Result<(), Cancelled> {
-        let end = self.end();
         loop {
-            if let Some(outcome) = self.outcome() {
+            if let Some(outcome) = self.wait_until(None) {
                 return outcome;
             }
-            drive(end.as_ref(), |waker| {
+        }
+    }
+
+    /// [`wait`](Self::wait), but for no longer than `timeout`: what that would have given, if it is
+    /// settled by then, also with a time-out of zero.
+    ///
+    /// # Errors
+    ///
+    /// Neither had the moment come nor was the token cancelled in time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use lockgate_errgroup::CancelToken;
+    /// # use std::time::Duration;
+    /// let token = CancelToken::new();
+    /// let hour = Duration::from_secs(3600);
+    /// token.sleep(hour).wait_timeout(Duration::from_millis(1)).unwrap_err();
+    /// token.cancel();
+    /// let cancelled = token.sleep(hour).wait_timeout(hour).expect("at once");
+    /// assert!(cancelled.is_err());
+    /// ```
+    pub fn wait_timeout(
+        mut self,
+        timeout: Duration,
+    ) -> Result<Result<(), Cancelled>, WaitTimeoutError> {
+        match Deadline::after(timeout) {
+            Some(limit) => self.wait_until(Some(&limit)).ok_or(WaitTimeoutError(())),
+            None => Ok(self.wait()),
+        }
+    }
+
+    /// [`wait`](Self::wait), but for no longer than until `deadline`: what that would have given, if
+    /// it is settled by then, also with a deadline in the past.
+    ///
+    /// # Errors
+    ///
+    /// Neither had the moment come nor was the token cancelled in time.
+    pub fn wait_deadline(
+        mut self,
+        deadline: Instant,
+    ) -> Result<Result<(), Cancelled>, WaitTimeoutError> {
+        self.wait_until(Some(&Deadline::at(deadline))).ok_or(WaitTimeoutError(()))
+    }
+
+    fn wait_until(&mut self, limit: Option<&Deadline>) -> Option<Result<(), Cancelled>> {
+        let end = self.end();
+        loop {
+            // First: what is settled wins over a limit that has passed.
+            let outcome = self.outcome();
+            if outcome.is_some() || limit.is_some_and(Deadline::has_passed) {
+                return outcome;
+            }
+            drive(earlier(end.as_ref(), limit), |waker| {
                 let cancelled = self.wait.poll_once(false, waker);
                 if cancelled { Step::Ready(()) } else { Step::Queued { spin: false } }
             });

@@ -12,7 +12,7 @@
 //! | a thread that ends without a return or a panic | `TestGoexit` | Rust has no `Goexit`. A task may be dropped before its end: `tasks::test_goexit` |
 //! | a context that is not cancelled because the group was made without one | `TestZeroGroup` | each group has its token |
 //! | a cause of `context.Canceled` after a `Wait` without an error | `TestCancelCause` | it is `Cause::Finished` |
-//! | a panic that ends the process from the task's thread | HEAD | `OnPanic::Abort`, on demand; not tested, as it would end the tests |
+//! | a panic that ends the process from the task's thread | HEAD | `OnPanic::Abort`, on demand: `aborts` |
 //!
 //! `BenchmarkGo` counts allocations: `benchmark_go` in `tests/allocations_groups.rs`.
 #![cfg(any(feature = "sync", feature = "async"))]
@@ -138,7 +138,7 @@ mod threads {
                 let group = Group::<(), &str>::build(Builder::new().run_all()).unwrap();
                 for (index, error) in case.iter().enumerate() {
                     assert!(!group.spawn(move |_| error.map_or(Ok(()), Err)).is_rejected());
-                    group.wait_idle();
+                    group.wait_idle().wait();
                     let first = first_of(&case[..=index]).map(|(index, _)| index);
                     assert_eq!(culprit(group.token()), first, "after task {index} of {case:?}");
                 }
@@ -190,9 +190,9 @@ mod threads {
             }
             assert!(matches!(held(), Err(TrySpawnError::Full(_))), "the limit is reached");
             gate.cancel();
-            group.wait_idle();
+            group.wait_idle().wait();
             held().unwrap();
-            group.wait_idle();
+            group.wait_idle().wait();
 
             group.set_limit(1).unwrap();
             let gate = CancelToken::new();
@@ -206,7 +206,7 @@ mod threads {
             held().unwrap();
             assert!(held().unwrap_err().is_full());
             gate.cancel();
-            group.wait_idle();
+            group.wait_idle().wait();
 
             assert_eq!(group.set_limit(0), Err(LimitError::Zero));
             group.join().wait().unwrap();

@@ -15,6 +15,7 @@ mod token_properties;
 mod token_regressions;
 mod token_traits;
 
+mod aborts;
 mod each;
 mod leaks;
 mod policies;

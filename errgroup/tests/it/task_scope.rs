@@ -1,7 +1,7 @@
 //! Scopes of tasks: they borrow, they are concurrent, and they end before they return.
 
 use lockgate_errgroup::task::{scope, scope_local, scope_local_with, scope_with};
-use lockgate_errgroup::{Builder, Cancelled, Cause, Error};
+use lockgate_errgroup::{Builder, CancelToken, Cancelled, Cause, Error, Snapshot, TaskState};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -193,4 +193,120 @@ async fn a_dropped_scope_drops_its_tasks() {
     assert!(futures::poll!(pending.as_mut()).is_pending());
     drop(pending);
     assert_eq!(drops.into_inner(), 5);
+}
+
+fn lines(snapshot: &Snapshot) -> Vec<(String, TaskState, Option<&'static str>)> {
+    let line =
+        |task: &lockgate_errgroup::LiveTask| (task.id.to_string(), task.state, task.waits_for);
+    snapshot.tasks.iter().map(line).collect()
+}
+
+#[tokio::test]
+async fn a_snapshot_tells_who_runs_and_what_for() {
+    use TaskState::{Queued, Running, Waiting};
+    for observes in [false, true] {
+        let builder = Builder::new().limit(2).backlog(5).name("pages");
+        let builder = if observes { builder.observe() } else { builder };
+        let gate = CancelToken::new();
+        let gate = &gate;
+        scope_with(builder, |g| async move {
+            assert_eq!(g.snapshot().to_string(), "pages: 0 running, 0 queued");
+            g.named("home")
+                .spawn(move |g| async move {
+                    let outer = g.waiting_for("a page");
+                    let inner = g.waiting_for("the gate");
+                    gate.cancelled().await;
+                    drop(inner);
+                    let own = |state, what| ("task 0 (home)".to_owned(), state, what);
+                    assert_eq!(lines(&g.snapshot())[0], own(Running, Some("a page")));
+                    drop(outer);
+                    assert_eq!(lines(&g.snapshot())[0], own(Running, None));
+                    Ok(())
+                })
+                .await;
+            for name in [None, Some("about")] {
+                let wait = move |_| async move {
+                    gate.cancelled().await;
+                    Ok::<(), &str>(())
+                };
+                match name {
+                    None => drop(g.spawn(wait).await),
+                    Some(name) => drop(g.named(name).spawn(wait).await),
+                }
+            }
+            // The tasks have their turn.
+            tokio::task::yield_now().await;
+            let snapshot = g.snapshot();
+            assert_eq!((snapshot.limit, snapshot.backlog), (2, 5));
+            assert_eq!((snapshot.running, snapshot.queued), (2, 1));
+            let wanted = [
+                ("task 0 (home)".to_owned(), Waiting, Some("the gate")),
+                ("task 1".to_owned(), Waiting, None),
+                ("task 2 (about)".to_owned(), Queued, None),
+            ];
+            assert_eq!(lines(&snapshot), wanted);
+            let ages: Vec<_> = snapshot.tasks.iter().map(|task| task.age.is_some()).collect();
+            assert_eq!(ages, [observes, observes, false]);
+            // Who was called and was not polled yet is about to run.
+            gate.cancel();
+            assert_eq!(lines(&g.snapshot())[1].1, Running);
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+            assert!(g.snapshot().tasks.is_empty(), "{}", g.snapshot());
+            assert_eq!((g.snapshot().running, g.snapshot().queued), (0, 0));
+        })
+        .await
+        .unwrap();
+    }
+}
+
+/// A place that has been used before shows whoever has it now.
+#[tokio::test]
+async fn a_snapshot_follows_the_places() {
+    scope_local_with(Builder::new().limit(3), |g| async move {
+        for round in 0..3_usize {
+            let before = round * 3;
+            for _ in 0..3 {
+                g.spawn(move |g| async move {
+                    tokio::task::yield_now().await;
+                    let own = g.id().cloned().unwrap();
+                    let running: Vec<_> = g
+                        .snapshot()
+                        .tasks
+                        .into_iter()
+                        .filter(|task| task.state == TaskState::Running)
+                        .collect();
+                    assert!(running.iter().any(|task| task.id == own));
+                    Ok::<(), ()>(())
+                })
+                .await;
+            }
+            while !g.snapshot().tasks.is_empty() {
+                let seen = g.snapshot();
+                assert!(seen.tasks.iter().all(|task| task.id.index() >= before), "{seen}");
+                tokio::task::yield_now().await;
+            }
+        }
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn errors_and_causes_tell_the_name() {
+    let token = CancelToken::new();
+    let seen = &token;
+    let error = scope_local(|g| async move {
+        let parent = g.token().clone();
+        g.named("broken").try_spawn(|_| async { Err::<(), _>("no") }).unwrap();
+        g.token().cancelled().await;
+        seen.cancel_with(parent.cause().unwrap());
+    })
+    .await
+    .unwrap_err();
+    assert_eq!(error.to_string(), "task 0 (broken): no");
+    let Some(Cause::Task { index: 0, name: Some(name) }) = token.cause() else {
+        panic!("{:?}", token.cause())
+    };
+    assert_eq!(&*name, "broken");
 }

@@ -244,7 +244,7 @@ mod threads {
     fn a_thread_gives_up_waiting() {
         let token = CancelToken::new();
         let error = token.cancelled().wait_timeout(SHORT).unwrap_err();
-        assert_eq!(error.to_string(), "deadline passed while waiting for a cancel");
+        assert_eq!(error.to_string(), "deadline passed while waiting for a cancel or a moment");
         CancelToken::never().cancelled().wait_timeout(SHORT).unwrap_err();
         token.cancelled().wait_deadline(past()).unwrap_err();
         let token = CancelToken::with_timeout(LONG);
@@ -277,6 +277,31 @@ mod threads {
             }
         });
         token.sleep_until(past()).wait().unwrap_err();
+    }
+
+    #[test]
+    fn a_thread_gives_up_sleeping() {
+        let token = CancelToken::new();
+        for moment in [token.sleep(LONG), token.sleep(Duration::MAX)] {
+            moment.wait_timeout(Duration::from_millis(2)).unwrap_err();
+        }
+        token.sleep(LONG).wait_timeout(Duration::ZERO).unwrap_err();
+        token.sleep(LONG).wait_deadline(past()).unwrap_err();
+        // What is settled wins over a limit that has passed, and the moment over a later one.
+        token.sleep(Duration::ZERO).wait_timeout(Duration::ZERO).unwrap().unwrap();
+        token.sleep_until(past()).wait_deadline(past()).unwrap().unwrap();
+        token.sleep(Duration::from_millis(2)).wait_timeout(LONG).unwrap().unwrap();
+        token.sleep(Duration::from_millis(2)).wait_timeout(Duration::MAX).unwrap().unwrap();
+        thread::scope(|scope| {
+            let sleeper = scope.spawn(|| token.sleep(LONG).wait_timeout(2 * LONG));
+            let other = scope.spawn(|| token.sleep(LONG).wait_deadline(now() + LONG));
+            token.cancel_with("wake up");
+            for sleeper in [sleeper, other] {
+                let cancelled = sleeper.join().unwrap().unwrap().unwrap_err();
+                assert_eq!(cancelled.to_string(), "cancelled: wake up");
+            }
+        });
+        token.sleep_until(past()).wait_deadline(past()).unwrap().unwrap_err();
     }
 
     #[test]

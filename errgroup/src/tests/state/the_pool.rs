@@ -1,13 +1,12 @@
 //! The queue and the decks, without a thread.
 
+use crate::pool::queue::BLOCK;
 use crate::pool::{Job, Next, Place, Pool, Seat, Start};
 use crate::primitives::Arc;
 use crate::waiters::Ticket;
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
-
-const DECK: usize = 32;
 
 struct Calls(AtomicUsize);
 
@@ -109,7 +108,7 @@ fn a_deck_has_a_bound() {
     let _start = fill(&pool, 100);
     let seat = pool.arrive();
     assert_eq!(take(&pool, &seat), Some(0));
-    assert_eq!(std::iter::from_fn(|| pool.next_own(&seat)).count(), DECK - 1);
+    assert_eq!(std::iter::from_fn(|| pool.next_own(&seat)).count(), BLOCK - 1);
 }
 
 #[test]

@@ -123,7 +123,7 @@ fn the_backlog_is_bounded() {
             assert_eq!(accepted.value(), limit + backlog);
             gate.cancel();
             spawning.join().unwrap();
-            group.wait_idle();
+            group.wait_idle().wait();
         }
     });
 }
@@ -149,9 +149,9 @@ fn a_closure_that_is_not_accepted_comes_back() {
         assert_eq!(error.to_string(), "as many tasks run as the limit allows");
         let TrySpawnError::Full(task) = error else { panic!("{error}") };
         gate.cancel();
-        group.wait_idle();
+        group.wait_idle().wait();
         group.try_spawn(task).unwrap();
-        group.wait_idle();
+        group.wait_idle().wait();
         assert_eq!((ran.value(), dropped.value()), (1, 1));
 
         group.token().cancel();
@@ -574,7 +574,7 @@ fn a_snapshot_tells_who_runs_and_who_waits() {
             assert_eq!(ages, [observes, observes, false]);
             assert!(snapshot.tasks.iter().all(|task| task.waits_for.is_none()));
             gate.cancel();
-            group.wait_idle();
+            group.wait_idle().wait();
             assert!(group.snapshot().tasks.is_empty());
             group.join().wait().unwrap();
         }

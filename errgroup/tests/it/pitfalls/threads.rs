@@ -447,7 +447,7 @@ fn p14_a_group_goes_on_after_a_wait() {
             group = joining.wait_timeout(std::time::Duration::ZERO).unwrap_err();
             assert_eq!(ran.value(), round - 1);
             gate.cancel();
-            group.wait_idle();
+            group.wait_idle().wait();
             assert_eq!(ran.value(), round);
         }
         group.spawn(|_| Err("the end"));
@@ -488,7 +488,7 @@ fn p17_what_is_kept_of_failures_is_bounded() {
             let error = errors.on_drop();
             group.spawn(move |_| Err(error));
         }
-        group.wait_idle();
+        group.wait_idle().wait();
         assert_eq!(errors.value(), TASKS - 1);
         drop(group.join().wait().unwrap_err());
         assert_eq!(errors.value(), TASKS);
@@ -499,7 +499,7 @@ fn p17_what_is_kept_of_failures_is_bounded() {
             let payload = panics.on_drop();
             group.spawn(move |_| std::panic::resume_unwind(Box::new(payload)));
         }
-        group.wait_idle();
+        group.wait_idle().wait();
         assert!(panics.value() >= TASKS - 64, "{} are dropped", panics.value());
         let payload = payload_of(|| group.join().wait());
         assert_eq!(panics.value(), TASKS - 1, "the first goes on");
@@ -534,7 +534,7 @@ fn p19_no_spawner_starves() {
         }
         over.cancel();
         busy.into_iter().for_each(|spawner| spawner.join().unwrap());
-        group.wait_idle();
+        group.wait_idle().wait();
         assert_eq!(served.value(), 200);
     });
 }

@@ -181,3 +181,44 @@ fn a_join_of_threads_ends_at_its_deadline_and_gives_the_group_back() {
         group.join().wait_deadline(now() + LONG).unwrap().unwrap();
     });
 }
+
+/// The wait for an idle group of threads could not be bounded, nor be awaited.
+#[cfg(feature = "sync")]
+#[test]
+fn a_wait_for_idle_threads_ends_at_its_deadline() {
+    within_patience(|| {
+        let group = lockgate_errgroup::thread::Group::<(), ()>::new();
+        let gate = CancelToken::new();
+        let opened = gate.clone();
+        group.spawn(move |_| {
+            opened.cancelled().wait();
+            Ok(())
+        });
+        for timeout in [Duration::ZERO, Duration::from_millis(2)] {
+            let busy = group.wait_idle().wait_timeout(timeout).unwrap_err();
+            assert_eq!(busy.to_string(), "deadline passed while waiting for a group to be empty");
+            group.wait_idle().wait_deadline(now() + timeout).unwrap_err();
+        }
+        let mut moment = group.wait_idle();
+        assert!(poll(&mut moment).is_pending());
+        gate.cancel();
+        group.wait_idle().wait_timeout(LONG).unwrap();
+        // One that was in line is told of the moment, whatever comes after it.
+        let gate = CancelToken::new();
+        let opened = gate.clone();
+        group.spawn(move |_| {
+            opened.cancelled().wait();
+            Ok(())
+        });
+        assert!(poll(&mut moment).is_ready());
+        drop(moment);
+        assert!(poll(&mut group.wait_idle()).is_pending());
+        gate.cancel();
+        current_thread().block_on(group.wait_idle());
+        group.wait_idle().wait_timeout(Duration::ZERO).unwrap();
+        group.wait_idle().wait_deadline(now()).unwrap();
+        group.wait_idle().wait_timeout(Duration::MAX).unwrap();
+        group.wait_idle().wait();
+        group.join().wait().unwrap();
+    });
+}

@@ -64,7 +64,7 @@ fn a_panic_cancels() {
             group.spawn(|_| panic!("it cancels"));
             token.cancelled().wait();
             assert!(matches!(token.cause(), Some(Cause::Panic { index: 1, .. })));
-            group.wait_idle();
+            group.wait_idle().wait();
         }
     });
 }
@@ -149,7 +149,7 @@ fn threads_are_used_again() {
                         Ok(())
                     });
                 }
-                group.wait_idle();
+                group.wait_idle().wait();
             }
             group.join().wait().unwrap();
             let used = ids.lock().unwrap().len();
@@ -201,7 +201,7 @@ fn a_task_that_has_ended_leaves_nothing() {
             let kept = Arc::clone(&kept);
             group.spawn(move |_| Ok(kept));
         }
-        group.wait_idle();
+        group.wait_idle().wait();
         assert_eq!(Arc::strong_count(&kept), 1);
         assert!(group.snapshot().tasks.is_empty());
         group.join().wait().unwrap();
@@ -288,7 +288,7 @@ fn many_threads_spawn_and_wait() {
                         });
                     }
                 });
-                scope.spawn(|| (0..50).for_each(|_| group.wait_idle()));
+                scope.spawn(|| (0..50).for_each(|_| group.wait_idle().wait()));
             }
         });
         group.join().wait().unwrap();
