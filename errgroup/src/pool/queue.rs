@@ -114,7 +114,7 @@ impl<W> Queue<W> {
     }
 
     /// For how many jobs there is memory.
-    #[cfg(test)]
+    #[cfg(all(test, not(lockgate_loom)))]
     pub(crate) fn room(&self) -> usize {
         let blocks = self.full.iter().chain(self.spare.iter()).map(|block| block.capacity());
         blocks.sum::<usize>() + self.front.capacity() + self.back.capacity()
