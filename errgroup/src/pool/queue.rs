@@ -114,7 +114,8 @@ impl<W> Queue<W> {
     }
 
     /// For how many jobs there is memory.
-    #[cfg(all(test, not(lockgate_loom)))]
+    #[cfg(test)]
+    #[allow(dead_code, reason = "of use to one test")]
     pub(crate) fn room(&self) -> usize {
         let blocks = self.full.iter().chain(self.spare.iter()).map(|block| block.capacity());
         blocks.sum::<usize>() + self.front.capacity() + self.back.capacity()
