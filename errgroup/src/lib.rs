@@ -27,7 +27,7 @@
 //! | do not wait for a place | `g.try_spawn(..)` | the same |
 //! | one task for each item | [`thread::for_each`](crate::thread::for_each()), [`map`](crate::thread::map()) | [`task::for_each`](crate::task::for_each()), [`map`](crate::task::map()) |
 //! | join | the scope's end; `group.join().wait()` | the scope's end; `group.join().await` |
-//! | no longer than | `.wait_timeout(..)`, `.wait_deadline(..)`, of a join, an idle group, a token | the same, or the runtime's time-out |
+//! | no longer than | `.wait_timeout(..)`, `.wait_deadline(..)`, of a join, an idle group, a token, a sleep | the same, or the runtime's time-out |
 //! | count only | [`WaitGroup`]: `.wait()` | the same: `.await` |
 //! | stop | [`CancelToken`]: `token.check()?`, `token.cancelled().wait()` | the same: `.await`, [`token.run(future)`](CancelToken::run) |
 //!
@@ -107,7 +107,7 @@
 //! | `sync.WaitGroup` | [`WaitGroup`] |
 //! | an error channel, read until closed | [`join::completions`] |
 //! | a mutex around `[]error` | [`join::AllErrors`] |
-//! | a goroutine profile | `g.snapshot()` |
+//! | a goroutine profile | `g.snapshot()`, also of a scope |
 //!
 //! # Features
 //!

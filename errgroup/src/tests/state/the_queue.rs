@@ -69,6 +69,17 @@ proptest! {
     }
 }
 
+#[test]
+fn many_rows_are_in_order() {
+    let count = 5 * BLOCK * BLOCK;
+    let mut queue = Queue::new();
+    for _ in 0..2 {
+        (0..count).for_each(|index| queue.push_back(job(index)));
+        assert!(queue.iter().map(|job| job.index).eq(0..count));
+        assert!(queue.drain().iter().map(|job| job.index).eq(0..count));
+    }
+}
+
 /// What goes through a queue leaves no more memory behind than there was in it at a time: blocks
 /// are used again.
 #[test]

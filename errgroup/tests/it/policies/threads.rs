@@ -1,10 +1,11 @@
 //! The policies in groups of threads.
 
 use super::text;
+use crate::support::{Counter, SHORT, within_patience};
 use lockgate_errgroup::join::{
     AllErrors, AllOk, AllResults, Discard, FirstOk, MaxErrors, Quorum, Supervise, completions,
 };
-use lockgate_errgroup::{BuildError, Builder, Cause, Error, OnPanic, thread};
+use lockgate_errgroup::{BuildError, Builder, CancelToken, Cause, Error, OnPanic, thread};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -130,6 +131,31 @@ fn a_policy_is_told_of_the_cancel_from_outside() {
     });
     let cause = report.unwrap().cancelled.unwrap();
     assert_eq!(cause.to_string(), "shutdown");
+}
+
+/// `onTimeout`: what there is by then is the outcome, and who still runs is told by name.
+#[test]
+fn on_timeout_there_are_partial_results() {
+    within_patience(|| {
+        // A machine that is too busy for the time-out is given a longer one.
+        let in_time = [1, 5, 25].into_iter().find_map(|times| {
+            let builder = Builder::with(AllResults::of(2)).timeout(SHORT * times);
+            let group = thread::Group::build(builder).unwrap();
+            let (gate, started) = (CancelToken::new(), Counter::new());
+            let (held, starts) = (gate.clone(), started.clone());
+            group.spawn_named("slow", move |_| {
+                starts.add();
+                held.cancelled().wait();
+                Ok::<_, &str>(0)
+            });
+            group.spawn(|_| Ok(1));
+            let results = text(group.join().wait().unwrap());
+            gate.cancel();
+            (started.value() == 1 && results[1] == "1").then_some(results)
+        });
+        let text = "the deadline passed with these still running: task 0 (slow)";
+        assert_eq!(in_time.unwrap(), [text, "1"]);
+    });
 }
 
 #[test]
