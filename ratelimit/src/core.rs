@@ -10,7 +10,7 @@ use crate::error::{AcquireError, Denied, DeniedReason};
 use crate::primitives::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::primitives::{Mutex, spin};
 use crate::quota::Quota;
-use crate::state::{Bucket, CLOSED, Change, Curve, INFINITE, Mark, PAUSED, Taken, Tokens, Word};
+use crate::state::{Bucket, CLOSED, Change, Curve, INFINITE, PAUSED, Taken, Tokens, Word};
 use crate::waiters::Waiters;
 pub(crate) use slot::{Road, Slot};
 use std::hint::black_box;
@@ -37,9 +37,6 @@ impl RefUnwindSafe for Core {}
 #[repr(align(128))]
 struct Hot {
     word: AtomicU64,
-    /// The mark: not less than the furthest that is promised and not at once, as a [`Mark`]. Written
-    /// before the word is, and beside it: whoever writes the one writes the other.
-    last: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -73,8 +70,8 @@ pub(crate) struct Promise {
     n: u32,
     /// They were there when they were promised.
     at_once: bool,
-    /// What the mark was before this promise raised it; that of the promise, if it did not.
-    before: Mark,
+    /// By which line of supply that was.
+    line: u16,
     /// When it will be there, as things were; `None` if never.
     pub(crate) at: Option<u64>,
 }
@@ -97,18 +94,22 @@ enum Leaving {
     /// Before the clock was read.
     Unread,
     At(u64),
-    /// Somebody else exchanged the word.
+    /// Somebody else, who may well go on, exchanged the word.
     Lost(u64),
+}
+
+impl Leaving {
+    /// Who loses the word has company, but for a change, which is over.
+    const fn lost(word: Word, is: Word, now: u64) -> Self {
+        if is.same_epoch(word) { Self::Lost(now) } else { Self::At(now) }
+    }
 }
 
 impl Core {
     pub(crate) fn new(quota: Quota, now: u64) -> Self {
         let Bucket { curve, consumed } = Bucket::new(quota, now);
         Self {
-            hot: Hot {
-                word: AtomicU64::new(Word::new(0, consumed).0),
-                last: AtomicU64::new(Mark::of(Word::new(0, 0), 0).shared().0),
-            },
+            hot: Hot { word: AtomicU64::new(Word::new(0, consumed).0) },
             slots: [Slot::new(&curve), Slot::new(&curve)],
             unlimited: Unlimited(AtomicBool::new(curve.flags & INFINITE != 0)),
             cold: Cold {
@@ -175,8 +176,10 @@ impl Core {
             // Only now: what is loaded before the clock is read is old by the time of the exchange.
             let word = self.word();
             match self.slot(word).road(word, n, now) {
-                Road::Take(to) if self.exchange(word, to).is_ok() => return Ok(()),
-                Road::Take(_) => left = Leaving::Lost(now),
+                Road::Take(to) => match self.exchange(word, to) {
+                    Ok(()) => return Ok(()),
+                    Err(is) => left = Leaving::lost(word, is, now),
+                },
                 Road::Deny(denied) if self.still(word) => return Err(denied),
                 Road::Deny(_) | Road::Leave => {}
             }
@@ -222,7 +225,7 @@ impl Core {
                 Judged::Refused(denied) if self.still(word) => return Err(denied),
                 Judged::Renew => self.change(Change::Renew, now),
                 Judged::Taken(Taken::Now { to }) if self.consume(word, to).is_ok() => {
-                    return Ok(Promise::at_once(curve.place(to), n, Mark::of(word, to), now));
+                    return Ok(Promise::at_once(&curve, to, n, now));
                 }
                 Judged::Taken(Taken::Later { to }) if self.still(word) => {
                     return Err(if curve.flags & PAUSED != 0 {
@@ -319,7 +322,7 @@ impl Core {
     /// A word, and the configuration that it names, perhaps with parts of a later one.
     fn whole(&self) -> (Word, Curve) {
         let word = self.word();
-        (word, self.slots[word.slot()].read_whole())
+        (word, self.slots[word.slot()].read())
     }
 
     /// The same, of one moment.
@@ -369,11 +372,11 @@ impl Core {
         }
     }
 
-    /// The word and the mark, for tests.
+    /// The word, for tests.
     #[cfg(test)]
-    pub(crate) fn words(&self) -> [u64; 2] {
-        // ORDERING: Relaxed: nothing is done by them.
-        [&self.hot.word, &self.hot.last].map(|word| word.load(Ordering::Relaxed))
+    pub(crate) fn bits(&self) -> u64 {
+        // ORDERING: Relaxed: nothing is done by it.
+        self.hot.word.load(Ordering::Relaxed)
     }
 
     /// Whether nobody is registered, for tests.
@@ -399,12 +402,16 @@ impl Promise {
         self.n
     }
 
-    const fn at_once(place: Tokens, n: u32, mark: Mark, now: u64) -> Self {
-        Self { place, n, at_once: true, before: mark, at: Some(now) }
+    const fn at_once(curve: &Curve, to: u64, n: u32, now: u64) -> Self {
+        Self { place: curve.place(to), n, at_once: true, line: curve.line, at: Some(now) }
+    }
+
+    const fn later(curve: &Curve, to: u64, n: u32, at: Option<u64>) -> Self {
+        Self { place: curve.place(to), n, at_once: false, line: curve.line, at }
     }
 
     const fn nothing(now: u64) -> Self {
-        Self::at_once(0, 0, Mark(0), now)
+        Self { place: 0, n: 0, at_once: true, line: 0, at: Some(now) }
     }
 }
 

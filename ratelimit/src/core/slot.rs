@@ -22,10 +22,11 @@ pub(crate) struct Slot {
     brim: Piece,
     step: Piece,
     period: Piece,
-    /// Burst, fraction and flags.
+    /// Burst, fraction, flags and line.
     shape: Piece,
     origin_low: Piece,
     origin_high: Piece,
+    mark: Piece,
 }
 
 /// What the open road says to a request.
@@ -41,7 +42,7 @@ pub(crate) enum Road {
 
 impl Slot {
     pub(crate) fn new(curve: &Curve) -> Self {
-        let [start, reach, ahead, slope, unit, brim, step, period, shape, low, high] =
+        let [start, reach, ahead, slope, unit, brim, step, period, shape, low, high, mark] =
             pieces(curve, 0).map(Piece::new);
         Self {
             start,
@@ -55,6 +56,7 @@ impl Slot {
             shape,
             origin_low: low,
             origin_high: high,
+            mark,
         }
     }
 
@@ -72,6 +74,7 @@ impl Slot {
             &self.shape,
             &self.origin_low,
             &self.origin_high,
+            &self.mark,
         ];
         for (piece, value) in to.into_iter().zip(pieces(curve, generation)) {
             // ORDERING: Release, each: who reads one of them by Acquire, in a slot that was his when
@@ -129,19 +132,15 @@ impl Slot {
         Road::Take(Word(word.0.wrapping_add(over).wrapping_add(units)))
     }
 
-    #[inline]
-    pub(crate) fn shape(&self) -> u64 {
-        // ORDERING: Acquire, as all in `read`.
-        self.shape.load(Ordering::Acquire)
-    }
-
-    /// All but the origin. What is read may be of two configurations: whoever acts on it exchanges
+    /// All of it. What is read may be of two configurations: whoever acts on it exchanges
     /// the word that named the slot, and whoever does not looks at the word again.
     #[inline]
-    pub(crate) fn read(&self, shape: u64) -> Curve {
+    pub(crate) fn read(&self) -> Curve {
         // ORDERING: Acquire pairs with the Release in `write`, of a configuration that comes too
         // early; that of the one that is asked for comes with the word.
         let read = |piece: &Piece| piece.load(Ordering::Acquire);
+        let shape = read(&self.shape);
+        let (low, high) = (read(&self.origin_low), read(&self.origin_high));
         Curve {
             start: read(&self.start),
             base: Word(read(&self.ahead).wrapping_sub(1)).consumed(),
@@ -151,24 +150,19 @@ impl Slot {
             burst: shape as u32,
             fraction: (shape >> 32) as u8,
             flags: (shape >> 40) as u8,
-            origin: 0,
+            line: (shape >> 48) as u16,
+            origin: (u128::from(high) << 64 | u128::from(low)) as Tokens,
+            mark: read(&self.mark),
         }
-    }
-
-    pub(crate) fn read_whole(&self) -> Curve {
-        let shape = self.shape();
-        // ORDERING: Acquire, as in `read`.
-        let low = self.origin_low.load(Ordering::Acquire);
-        let high = self.origin_high.load(Ordering::Acquire);
-        let origin = (u128::from(high) << 64 | u128::from(low)) as Tokens;
-        Curve { origin, ..self.read(shape) }
     }
 }
 
 /// In the order of the fields of a [`Slot`].
-fn pieces(curve: &Curve, generation: u64) -> [u64; 11] {
-    let shape =
-        u64::from(curve.burst) | u64::from(curve.fraction) << 32 | u64::from(curve.flags) << 40;
+fn pieces(curve: &Curve, generation: u64) -> [u64; 12] {
+    let shape = u64::from(curve.burst)
+        | u64::from(curve.fraction) << 32
+        | u64::from(curve.flags) << 40
+        | u64::from(curve.line) << 48;
     [
         curve.start,
         reach(curve),
@@ -181,6 +175,7 @@ fn pieces(curve: &Curve, generation: u64) -> [u64; 11] {
         shape,
         curve.origin as u64,
         (curve.origin >> 64) as u64,
+        curve.mark,
     ]
 }
 

@@ -130,6 +130,27 @@ fn reservation_meets_one_that_is_cancelled() {
     });
 }
 
+/// A cancel has looked and is late. Meanwhile the one behind it leaves, more are promised, and one of
+/// those leaves from the middle: the word is what it was, and the line is longer than it looked. The
+/// late one gives back nothing from over the head of who stays at its end.
+#[test]
+fn cancel_meets_a_word_that_comes_back() {
+    explore(Explore::Preemptions(2), || {
+        let core = empty();
+        let [late, behind] = [5, 2].map(|n| reserve(&core, n, 0));
+        let canceller = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || core.cancel(late, 0))
+        };
+        core.cancel(behind, 0);
+        let [leaves, stays] = [5, 1].map(|n| reserve(&core, n, 0));
+        core.cancel(leaves, 0);
+        canceller.join().unwrap();
+        let mut stand = vec![(0, BURST), (stays.at.unwrap(), 1)];
+        fill(&core, &mut stand, 5);
+    });
+}
+
 /// Two are promised at the same time: one after the other, not at the same moment.
 #[test]
 fn reservation_meets_reservation() {
