@@ -53,6 +53,8 @@ struct Cold {
 #[derive(Debug)]
 struct Control {
     curve: Curve,
+    /// The one before that, for its slope.
+    former: Curve,
     /// The number of changes: its low bits are the word's epoch.
     generation: u64,
     /// The latest moment at which the curve was changed: no other may begin before it.
@@ -65,13 +67,15 @@ struct Control {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Promise {
     /// Where supply has to be for them.
-    place: Tokens,
+    pub(crate) place: Tokens,
     /// None, where nothing is counted. A wait for the end of a pause may be all there is to it.
     n: u32,
     /// They were there when they were promised.
     at_once: bool,
     /// By which line of supply that was.
     line: u16,
+    /// The word as this promise left it, for who finds it as it was.
+    pub(crate) word: Word,
     /// When it will be there, as things were; `None` if never.
     pub(crate) at: Option<u64>,
 }
@@ -90,7 +94,8 @@ pub(crate) enum Due {
 const ASIDE: u32 = 64;
 
 /// Where a request left the open road.
-enum Leaving {
+#[derive(Debug)]
+pub(crate) enum Leaving {
     /// Before the clock was read.
     Unread,
     At(u64),
@@ -100,7 +105,7 @@ enum Leaving {
 
 impl Leaving {
     /// Who loses the word has company, but for a change, which is over.
-    const fn lost(word: Word, is: Word, now: u64) -> Self {
+    pub(crate) const fn lost(word: Word, is: Word, now: u64) -> Self {
         if is.same_epoch(word) { Self::Lost(now) } else { Self::At(now) }
     }
 }
@@ -115,6 +120,7 @@ impl Core {
             cold: Cold {
                 control: Mutex::new(Control {
                     curve,
+                    former: curve,
                     generation: 0,
                     seen: now,
                     waiters: Waiters::new(),
@@ -225,7 +231,7 @@ impl Core {
                 Judged::Refused(denied) if self.still(word) => return Err(denied),
                 Judged::Renew => self.change(Change::Renew, now),
                 Judged::Taken(Taken::Now { to }) if self.consume(word, to).is_ok() => {
-                    return Ok(Promise::at_once(&curve, to, n, now));
+                    return Ok(Promise::made(&curve, word.with(to), n, true, Some(now)));
                 }
                 Judged::Taken(Taken::Later { to }) if self.still(word) => {
                     return Err(if curve.flags & PAUSED != 0 {
@@ -402,16 +408,12 @@ impl Promise {
         self.n
     }
 
-    const fn at_once(curve: &Curve, to: u64, n: u32, now: u64) -> Self {
-        Self { place: curve.place(to), n, at_once: true, line: curve.line, at: Some(now) }
-    }
-
-    const fn later(curve: &Curve, to: u64, n: u32, at: Option<u64>) -> Self {
-        Self { place: curve.place(to), n, at_once: false, line: curve.line, at }
+    const fn made(curve: &Curve, word: Word, n: u32, at_once: bool, at: Option<u64>) -> Self {
+        Self { place: curve.place(word.consumed()), n, at_once, line: curve.line, word, at }
     }
 
     const fn nothing(now: u64) -> Self {
-        Self { place: 0, n: 0, at_once: true, line: 0, at: Some(now) }
+        Self { place: 0, n: 0, at_once: true, line: 0, word: Word(0), at: Some(now) }
     }
 }
 

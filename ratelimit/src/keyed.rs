@@ -238,6 +238,9 @@ where
         let (mut batch, mut gone) = (WakeBatch::default(), Gone::new());
         let removed = self.shard(hash).lock().remove_special(hash, key, now, &mut batch, &mut gone);
         wake(batch);
+        if removed {
+            trace::reconfigured("override removed", || self.quota());
+        }
         removed
     }
 

@@ -34,7 +34,7 @@ pub(crate) type Tokens = i128;
 
 /// So many that what a change rounds off is less than a nanosecond's supply at any rate. There is
 /// room for 2^67 whole tokens: the fastest rate needs 467 years for them.
-const PLACES: u32 = 59;
+pub(crate) const PLACES: u32 = 59;
 /// No stretch is counted as longer: 146 years.
 const LONGEST: u64 = 1 << 62;
 
@@ -316,7 +316,7 @@ impl Bucket {
             level,
             0,
             Line { start: now, rate: quota.rate, burst: quota.burst, flags: 0, number: 0, mark: 0 },
-            None,
+            &[],
         )
     }
 
@@ -327,11 +327,11 @@ impl Bucket {
     /// was promised a place is served from what there is first.
     #[must_use]
     pub(crate) fn change(&self, change: Change, now: u64, generation: u64) -> Self {
-        self.change_again(change, now, generation, self.curve.place_at(now), &self.curve)
+        self.change_again(change, now, generation, self.curve.place_at(now), &[self.curve])
     }
 
     /// The same, with what takes long and does not depend on what is consumed: `supplied`, which is
-    /// [`Curve::place_at`] now, and the slope, which is that of `like` if its rate is the same.
+    /// [`Curve::place_at`] now, and the slope, which is that of any of `like` whose rate is the same.
     #[must_use]
     pub(crate) fn change_again(
         &self,
@@ -339,7 +339,7 @@ impl Bucket {
         now: u64,
         generation: u64,
         supplied: Tokens,
-        like: &Curve,
+        like: &[Curve],
     ) -> Self {
         let curve = &self.curve;
         let mut line = self.line(now);
@@ -391,7 +391,7 @@ impl Bucket {
             // Everybody who waits is served.
             after = after.max(consumed);
         }
-        Self::encode(generation, after - consumed, consumed, line, Some(like))
+        Self::encode(generation, after - consumed, consumed, line, like)
     }
 
     fn line(&self, now: u64) -> Line {
@@ -419,7 +419,7 @@ impl Bucket {
         level: Tokens,
         consumed: Tokens,
         line: Line,
-        like: Option<&Curve>,
+        like: &[Curve],
     ) -> Self {
         let (count, period) = line.rate.parts();
         // Different for each of so many rounds of epochs, so that a word does not come back.
@@ -430,9 +430,10 @@ impl Bucket {
             fraction -= 1;
         }
         let step = u64::from(count) << fraction;
+        let like = like.iter().find(|like| (like.step, like.period) == (step, period));
         let slope = match like {
-            Some(like) if (like.step, like.period) == (step, period) => like.slope,
-            _ => ((u128::from(step) << SLOPE_BITS) / u128::from(period)) as u64,
+            Some(like) => like.slope,
+            None => ((u128::from(step) << SLOPE_BITS) / u128::from(period)) as u64,
         };
         let shift = PLACES - fraction;
         // The supply is rounded down and not what is consumed up, so that whoever stands in line is as

@@ -33,7 +33,7 @@ impl Core {
     }
 
     fn change_by(&self, change: impl FnOnce(&Curve) -> Change, now: u64) {
-        let mut batch = WakeBatch::default();
+        let mut batch = None;
         {
             let mut control = self.cold.control.lock();
             let now = control.seen.max(now);
@@ -45,28 +45,35 @@ impl Core {
             }
             let supplied = control.curve.place_at(now);
             let mut written = None;
+            // A limiter that is slowed down and let go again has both slopes at hand.
+            let mut like = [control.curve, control.former];
             let mut word = self.word();
             let next = loop {
                 let bucket = Bucket { curve: control.curve, consumed: word.consumed() };
-                let like = written.as_ref().unwrap_or(&control.curve);
-                let next = bucket.change_again(change, now, generation, supplied, like);
+                let next = bucket.change_again(change, now, generation, supplied, &like);
                 // A round of this loop that failed has mostly written the same.
                 match self.go_over(word, &next, generation, written != Some(next.curve)) {
                     Ok(()) => break next,
                     Err(is) => word = is,
                 }
                 written = Some(next.curve);
+                like[1] = next.curve;
             };
             if (next.curve.flags ^ control.curve.flags) & INFINITE != 0 {
                 let unlimited = next.curve.flags & INFINITE != 0;
                 // ORDERING: Relaxed: a hint.
                 self.unlimited.0.store(unlimited, Ordering::Relaxed);
             }
+            control.former = control.curve;
             control.curve = next.curve;
             control.generation = generation;
             control.seen = now;
-            control.waiters.settle_where(&mut batch, |()| Some(()));
+            if !control.waiters.is_empty() {
+                let batch = batch.insert(WakeBatch::default());
+                control.waiters.settle_where(batch, |()| Some(()));
+            }
         }
+        let Some(mut batch) = batch else { return };
         let mut panic = WakePanic::default();
         batch.wake_all(&mut panic);
         panic.resume();

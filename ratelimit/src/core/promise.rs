@@ -13,6 +13,25 @@ impl Core {
         latest: Option<u64>,
         now: u64,
     ) -> Result<Promise, AcquireError> {
+        if n > 0 {
+            let word = self.word();
+            let promise = self.slot(word).promise(word, n, now);
+            if let Some(promise) = promise.filter(|it| latest.is_none_or(|at| it.at <= Some(at))) {
+                if self.consume(word, promise.word.consumed()).is_ok() {
+                    return Ok(promise);
+                }
+            }
+        }
+        self.reserve_off_road(n, latest, now)
+    }
+
+    /// The same, in every state that a limiter can be in.
+    fn reserve_off_road(
+        &self,
+        n: u32,
+        latest: Option<u64>,
+        now: u64,
+    ) -> Result<Promise, AcquireError> {
         loop {
             let (word, curve) = self.whole();
             let to = match self.judge(&curve, word, n, now) {
@@ -25,7 +44,7 @@ impl Core {
                 }
                 Judged::Taken(Taken::Now { to }) => {
                     if self.consume(word, to).is_ok() {
-                        return Ok(Promise::at_once(&curve, to, n, now));
+                        return Ok(Promise::made(&curve, word.with(to), n, true, Some(now)));
                     }
                     continue;
                 }
@@ -43,12 +62,12 @@ impl Core {
             if curve.flags & INFINITE != 0 {
                 if self.still(word) {
                     // A place that was supplied long ago: only the pause is waited for.
-                    return Ok(Promise::later(&curve, 0, 0, at));
+                    return Ok(Promise::made(&curve, word.with(0), 0, false, at));
                 }
                 continue;
             }
             if self.consume(word, to).is_ok() {
-                return Ok(Promise::later(&curve, to, n, at));
+                return Ok(Promise::made(&curve, word.with(to), n, false, at));
             }
         }
     }
@@ -91,7 +110,7 @@ impl Core {
                 continue;
             }
             if self.consume(word, to).is_ok() {
-                return Ok(Promise::later(&curve, to, n, at));
+                return Ok(Promise::made(&curve, word.with(to), n, false, at));
             }
         }
     }
@@ -115,6 +134,19 @@ impl Core {
     /// tokens that is. One whose moment has passed counts as used, and one that was granted at once
     /// also when the limiter was changed since.
     pub(crate) fn cancel(&self, promise: Promise, now: u64) -> u32 {
+        // Before its moment, no brim is as high as where it begins.
+        if promise.at.is_some_and(|at| now < at) && promise.word == self.word() {
+            if let Some(to) = self.slot(promise.word).without(&promise) {
+                if self.consume(promise.word, to.consumed()).is_ok() {
+                    return promise.n;
+                }
+            }
+        }
+        self.cancel_off_road(promise, now)
+    }
+
+    /// The same, wherever the word has gone since.
+    fn cancel_off_road(&self, promise: Promise, now: u64) -> u32 {
         loop {
             let (word, curve) = self.whole();
             let consumed = word.consumed();
@@ -217,7 +249,7 @@ enum Unused {
 impl Promise {
     /// P3.1 to 3: what can be given back of it.
     fn unused(&self, curve: &Curve, consumed: u64, now: u64) -> Unused {
-        let Self { place, n, at_once, line, at } = *self;
+        let Self { place, n, at_once, line, at, .. } = *self;
         let supply = match curve.supply(now) {
             Ok(supply) => supply,
             Err(Renew) => return Unused::Renew,

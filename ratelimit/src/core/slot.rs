@@ -1,8 +1,9 @@
 //! A configuration in atomic pieces, and the decision that most requests need no more than.
 
+use super::Promise;
 use crate::error::Denied;
 use crate::primitives::atomic::{Ordering, Piece};
-use crate::state::{Curve, SLOPE_BITS, STRETCH, Tokens, Word, supplied};
+use crate::state::{Curve, PLACES, SLOPE_BITS, STRETCH, Tokens, Word, supplied, supply_time};
 use std::hint::black_box;
 
 /// A [`Curve`], in such pieces as the open road needs: these have a cache line of their own, and the
@@ -132,6 +133,62 @@ impl Slot {
         Road::Take(Word(word.0.wrapping_add(over).wrapping_add(units)))
     }
 
+    /// Promises `n`, which are not 0, where the open road would deny them: to who exchanges the word
+    /// for [`Promise::word`].
+    ///
+    /// It promises what [`Curve::when`] says, or nothing. Nothing here may panic, as in `road`.
+    #[inline]
+    pub(crate) fn promise(&self, word: Word, n: u32, now: u64) -> Option<Promise> {
+        // ORDERING: Acquire, as in `read`.
+        let read = |piece: &Piece| piece.load(Ordering::Acquire);
+        let start = read(&self.start);
+        let elapsed = now.wrapping_sub(start);
+        let units = u64::from(n).wrapping_mul(read(&self.unit));
+        if elapsed >= read(&self.reach) || units > read(&self.brim) {
+            return None;
+        }
+        let supplied = supplied(elapsed, read(&self.slope));
+        let ahead = read(&self.ahead);
+        let to = word.0.wrapping_add(units);
+        // As in `road`: what is there is this, or a unit less.
+        let short = to.wrapping_sub(ahead).wrapping_sub(supplied) as i64;
+        let consumed = Word(to).consumed();
+        let step = read(&self.step);
+        if short <= 0 || step == 0 || !Curve::holds(consumed) {
+            return None;
+        }
+        let missing = to.wrapping_sub(ahead).wrapping_add(1);
+        let at = supply_time(missing, step, read(&self.period))?.checked_add(start)?;
+        let shape = read(&self.shape);
+        let place = self.origin().wrapping_add(
+            Tokens::from(consumed) << PLACES.wrapping_sub((shape >> 32) as u8 as u32),
+        );
+        let line = (shape >> 48) as u16;
+        Some(Promise { place, n, at_once: false, line, at: Some(at), word: Word(to) })
+    }
+
+    /// P3 on the open road: the word without a promise that was the last when it was made, and still
+    /// is. `None` if the mark lies behind it, or if it is of another line.
+    #[inline]
+    pub(crate) fn without(&self, promise: &Promise) -> Option<Word> {
+        // ORDERING: Acquire, as in `read`.
+        let read = |piece: &Piece| piece.load(Ordering::Acquire);
+        let (word, units) = (promise.word, u64::from(promise.n).wrapping_mul(read(&self.unit)));
+        let line = (read(&self.shape) >> 48) as u16;
+        if line != promise.line || read(&self.mark) > word.consumed() {
+            return None;
+        }
+        Some(Word(word.0.wrapping_sub(units)))
+    }
+
+    #[inline]
+    fn origin(&self) -> Tokens {
+        // ORDERING: Acquire, as in `read`.
+        let low = self.origin_low.load(Ordering::Acquire);
+        let high = self.origin_high.load(Ordering::Acquire);
+        (u128::from(high) << 64 | u128::from(low)) as Tokens
+    }
+
     /// All of it. What is read may be of two configurations: whoever acts on it exchanges
     /// the word that named the slot, and whoever does not looks at the word again.
     #[inline]
@@ -140,7 +197,6 @@ impl Slot {
         // early; that of the one that is asked for comes with the word.
         let read = |piece: &Piece| piece.load(Ordering::Acquire);
         let shape = read(&self.shape);
-        let (low, high) = (read(&self.origin_low), read(&self.origin_high));
         Curve {
             start: read(&self.start),
             base: Word(read(&self.ahead).wrapping_sub(1)).consumed(),
@@ -151,7 +207,7 @@ impl Slot {
             fraction: (shape >> 32) as u8,
             flags: (shape >> 40) as u8,
             line: (shape >> 48) as u16,
-            origin: (u128::from(high) << 64 | u128::from(low)) as Tokens,
+            origin: self.origin(),
             mark: read(&self.mark),
         }
     }

@@ -1,9 +1,9 @@
 //! The core that several share, on one thread: what a defect that was found once looked like.
 
 use super::support::{assert_envelope, core, reserve, take};
-use crate::core::{Core, Due, Promise};
+use crate::core::{Core, Due, Leaving, Promise};
 use crate::quota::{Quota, Rate};
-use crate::state::{Change, Inherit};
+use crate::state::{Change, Inherit, Word};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -117,6 +117,43 @@ fn a_line_outlives_changes_of_its_units() {
         core.reconfigure(|quota| Quota { rate, ..quota }, Inherit::AsIs, now);
     }
     assert_eq!((core.cancel(first, 3), core.cancel(second, 3)), (1, 2));
+}
+
+/// So does the mark: whoever stands where the word has gone back from is not forgotten.
+#[test]
+fn a_mark_outlives_changes_of_its_units() {
+    let core = Core::new(Quota::every(Duration::from_nanos(7)).burst(4), 0);
+    assert!(take(&core, 4, 0));
+    let [first, second, _] = [3, 2, 1].map(|n| reserve(&core, n, 0));
+    assert_eq!(core.cancel(second, 0), 1);
+    for (now, rate) in [(3, Rate::per(6, Duration::from_nanos(1))), (3, Rate::per_second(1))] {
+        core.reconfigure(|quota| Quota { rate, ..quota }, Inherit::AsIs, now);
+    }
+    assert_eq!(core.cancel(first, 3), 0);
+}
+
+/// Tokens from the middle of a line come back, and neither moves whoever else is in it nor is taken
+/// for a change by those who may still give back what was there at once.
+#[test]
+fn a_cancel_from_the_middle_is_not_a_change() {
+    let core = Core::new(Quota::every(Duration::from_nanos(100)).burst(10), 0);
+    let at_once = reserve(&core, 10, 0);
+    let [middle, last] = [3, 1].map(|n| reserve(&core, n, 0));
+    assert_eq!(core.cancel(middle, 0), 2);
+    let mut ticket = None;
+    let due = core.look_after(&last, &mut ticket, 0, None, Waker::noop());
+    core.leave(&mut ticket);
+    assert!(matches!(due, Due::At(Some(400))), "{due:?}");
+    // All but the four that the last is promised beyond it.
+    assert_eq!((core.cancel(at_once, 0), core.cancel(last, 0)), (6, 1));
+}
+
+/// Whoever loses the word to another request stands aside; after a change there is nobody to wait for.
+#[test]
+fn only_company_is_waited_for() {
+    let word = |generation, consumed| Word::new(generation, consumed);
+    assert!(matches!(Leaving::lost(word(1, 5), word(1, 6), 7), Leaving::Lost(7)));
+    assert!(matches!(Leaving::lost(word(1, 5), word(2, 5), 7), Leaving::At(7)));
 }
 
 #[derive(Clone, Copy, Debug)]
