@@ -1,7 +1,7 @@
 //! The core that several share, on one thread: what a defect that was found once looked like.
 
 use super::support::{assert_envelope, core, reserve, take};
-use crate::core::{Core, Due, Leaving, Promise};
+use crate::core::{Core, Due, Promise};
 use crate::quota::{Quota, Rate};
 use crate::state::{Change, Inherit, Word};
 use std::task::Waker;
@@ -170,12 +170,21 @@ fn a_promise_is_used_when_its_moment_has_passed() {
     }
 }
 
+/// What the crate's page says of its size.
+#[test]
+fn a_limiter_takes_six_pairs_of_cache_lines() {
+    assert_eq!(size_of::<Core>(), 6 * 128);
+}
+
 /// Whoever loses the word to another request stands aside; after a change there is nobody to wait for.
 #[test]
 fn only_company_is_waited_for() {
-    let word = |generation, consumed| Word::new(generation, consumed);
-    assert!(matches!(Leaving::lost(word(1, 5), word(1, 6), 7), Leaving::Lost(7)));
-    assert!(matches!(Leaving::lost(word(1, 5), word(2, 5), 7), Leaving::At(7)));
+    let core = core(10, 5, 0);
+    let word = Word(core.bits());
+    assert!(take(&core, 1, 0));
+    assert!(Core::stand_aside(word, Word(core.bits())));
+    core.change(Change::Refund(1), 0);
+    assert!(!Core::stand_aside(word, Word(core.bits())));
 }
 
 #[derive(Clone, Copy, Debug)]
