@@ -10,7 +10,7 @@ use crate::error::{AcquireError, Denied, DeniedReason};
 use crate::primitives::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::primitives::{Mutex, spin};
 use crate::quota::Quota;
-use crate::state::{Bucket, CLOSED, Change, Curve, INFINITE, Mark, PAUSED, Taken, Tokens, Word};
+use crate::state::{Bucket, CLOSED, Change, Curve, INFINITE, PAUSED, Taken, Tokens, Word};
 use crate::waiters::Waiters;
 pub(crate) use slot::{Road, Slot};
 use std::hint::black_box;
@@ -37,9 +37,6 @@ impl RefUnwindSafe for Core {}
 #[repr(align(128))]
 struct Hot {
     word: AtomicU64,
-    /// The mark: not less than the furthest that is promised and not at once, as a [`Mark`]. Written
-    /// before the word is, and beside it: whoever writes the one writes the other.
-    last: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -56,6 +53,8 @@ struct Cold {
 #[derive(Debug)]
 struct Control {
     curve: Curve,
+    /// The one before that, for its slope.
+    former: Curve,
     /// The number of changes: its low bits are the word's epoch.
     generation: u64,
     /// The latest moment at which the curve was changed: no other may begin before it.
@@ -68,13 +67,15 @@ struct Control {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Promise {
     /// Where supply has to be for them.
-    place: Tokens,
+    pub(crate) place: Tokens,
     /// None, where nothing is counted. A wait for the end of a pause may be all there is to it.
     n: u32,
     /// They were there when they were promised.
     at_once: bool,
-    /// What the mark was before this promise raised it; that of the promise, if it did not.
-    before: Mark,
+    /// By which line of supply that was.
+    line: u16,
+    /// The word as this promise left it, for who finds it as it was.
+    pub(crate) word: Word,
     /// When it will be there, as things were; `None` if never.
     pub(crate) at: Option<u64>,
 }
@@ -97,23 +98,21 @@ enum Leaving {
     /// Before the clock was read.
     Unread,
     At(u64),
-    /// Somebody else exchanged the word.
-    Lost(u64),
+    /// Somebody else exchanged this word.
+    Lost(u64, Word),
 }
 
 impl Core {
     pub(crate) fn new(quota: Quota, now: u64) -> Self {
         let Bucket { curve, consumed } = Bucket::new(quota, now);
         Self {
-            hot: Hot {
-                word: AtomicU64::new(Word::new(0, consumed).0),
-                last: AtomicU64::new(Mark::of(Word::new(0, 0), 0).shared().0),
-            },
+            hot: Hot { word: AtomicU64::new(Word::new(0, consumed).0) },
             slots: [Slot::new(&curve), Slot::new(&curve)],
             unlimited: Unlimited(AtomicBool::new(curve.flags & INFINITE != 0)),
             cold: Cold {
                 control: Mutex::new(Control {
                     curve,
+                    former: curve,
                     generation: 0,
                     seen: now,
                     waiters: Waiters::new(),
@@ -152,14 +151,22 @@ impl Core {
         exchanged.map(drop).map_err(Word)
     }
 
-    /// The same, for what is consumed in the end. Who loses has company, who gets further while this
-    /// one stands aside; a change is over.
+    /// The same, for what is consumed in the end.
     fn consume(&self, word: Word, to: u64) -> Result<(), Word> {
-        self.exchange(word, word.with(to)).inspect_err(|is| {
-            if is.same_epoch(word) {
-                spin(ASIDE);
-            }
+        let exchanged = self.exchange(word, word.with(to));
+        exchanged.inspect_err(|is| {
+            Self::stand_aside(word, *is);
         })
+    }
+
+    /// Who loses the word has company, which gets further while this one stands aside. If it was a
+    /// change, that is over. Says whether it stood aside.
+    pub(crate) fn stand_aside(word: Word, is: Word) -> bool {
+        let company = is.same_epoch(word);
+        if company {
+            spin(ASIDE);
+        }
+        company
     }
 
     /// P1: takes `n` if they are there.
@@ -176,7 +183,7 @@ impl Core {
             let word = self.word();
             match self.slot(word).road(word, n, now) {
                 Road::Take(to) if self.exchange(word, to).is_ok() => return Ok(()),
-                Road::Take(_) => left = Leaving::Lost(now),
+                Road::Take(_) => left = Leaving::Lost(now, word),
                 Road::Deny(denied) if self.still(word) => return Err(denied),
                 Road::Deny(_) | Road::Leave => {}
             }
@@ -195,8 +202,8 @@ impl Core {
         let now = match left {
             Leaving::Unread => return self.try_acquire_slow(n, clock).map(drop),
             Leaving::At(now) => now,
-            Leaving::Lost(now) => {
-                spin(ASIDE);
+            Leaving::Lost(now, word) => {
+                Self::stand_aside(word, self.word());
                 now
             }
         };
@@ -222,7 +229,7 @@ impl Core {
                 Judged::Refused(denied) if self.still(word) => return Err(denied),
                 Judged::Renew => self.change(Change::Renew, now),
                 Judged::Taken(Taken::Now { to }) if self.consume(word, to).is_ok() => {
-                    return Ok(Promise::at_once(curve.place(to), n, Mark::of(word, to), now));
+                    return Ok(Promise::made(&curve, word.with(to), n, true, Some(now)));
                 }
                 Judged::Taken(Taken::Later { to }) if self.still(word) => {
                     return Err(if curve.flags & PAUSED != 0 {
@@ -319,7 +326,7 @@ impl Core {
     /// A word, and the configuration that it names, perhaps with parts of a later one.
     fn whole(&self) -> (Word, Curve) {
         let word = self.word();
-        (word, self.slots[word.slot()].read_whole())
+        (word, self.slots[word.slot()].read())
     }
 
     /// The same, of one moment.
@@ -369,11 +376,11 @@ impl Core {
         }
     }
 
-    /// The word and the mark, for tests.
+    /// The word, for tests.
     #[cfg(test)]
-    pub(crate) fn words(&self) -> [u64; 2] {
-        // ORDERING: Relaxed: nothing is done by them.
-        [&self.hot.word, &self.hot.last].map(|word| word.load(Ordering::Relaxed))
+    pub(crate) fn bits(&self) -> u64 {
+        // ORDERING: Relaxed: nothing is done by it.
+        self.hot.word.load(Ordering::Relaxed)
     }
 
     /// Whether nobody is registered, for tests.
@@ -399,12 +406,12 @@ impl Promise {
         self.n
     }
 
-    const fn at_once(place: Tokens, n: u32, mark: Mark, now: u64) -> Self {
-        Self { place, n, at_once: true, before: mark, at: Some(now) }
+    const fn made(curve: &Curve, word: Word, n: u32, at_once: bool, at: Option<u64>) -> Self {
+        Self { place: curve.place(word.consumed()), n, at_once, line: curve.line, word, at }
     }
 
     const fn nothing(now: u64) -> Self {
-        Self::at_once(0, 0, Mark(0), now)
+        Self { place: 0, n: 0, at_once: true, line: 0, word: Word(0), at: Some(now) }
     }
 }
 

@@ -79,7 +79,12 @@ impl<C: Clock> RateLimiter<C> {
 
     /// Takes what is there, whole tokens and at most `n`, and says how many.
     pub fn try_up_to(&self, n: u32) -> u32 {
-        self.core.try_up_to(n, self.nanos())
+        let now = self.nanos();
+        let taken = self.core.try_up_to(n, now);
+        if taken == 0 && n > 0 {
+            trace::nothing(n, || self.core.peek(1, || now).err());
+        }
+        taken
     }
 
     /// What [`try_acquire`](Self::try_acquire) would say, without taking anything.
@@ -185,7 +190,7 @@ impl<C: Clock> RateLimiter<C> {
     pub fn drain(&self) -> u32 {
         match self.core.quota().rate.is_infinite() {
             true => 0,
-            false => self.try_up_to(u32::MAX),
+            false => self.core.try_up_to(u32::MAX, self.nanos()),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::limiter::RateLimiter;
 #[cfg(feature = "sync")]
 use crate::parker::{Step, drive};
 use crate::primitives::Arc;
+use crate::trace;
 use crate::waiters::Ticket;
 use std::fmt;
 use std::ops::Deref;
@@ -50,10 +51,12 @@ pub fn try_acquire_all<C: Clock>(limiters: &[&RateLimiter<C>], n: u32) -> Result
         // Whoever comes back after the longest of the delays is not denied again by the next.
         let others = limiters[index + 1..].iter();
         let others = others.filter_map(|limiter| limiter.core.peek(n, || now).err());
-        others.fold(denied, |longest, other| {
+        let longest = others.fold(denied, |longest, other| {
             let key = |denied: &Denied| denied.retry_after().unwrap_or(Duration::MAX);
             if key(&other) > key(&longest) { other } else { longest }
-        })
+        });
+        trace::denied(n, &longest);
+        longest
     })
 }
 
@@ -196,7 +199,10 @@ where
                 Ok(Duration::from_nanos(now.saturating_sub(since)))
             }
             Ok(at) => return Polled::Until(at.unwrap_or(Some(now.saturating_add(SOON)))),
-            Err(error) => Err(error),
+            Err(error) => {
+                trace::refused(self.n, &error);
+                Err(error)
+            }
         };
         for hold in &mut self.holds {
             match outcome {

@@ -6,11 +6,14 @@
 //! configuration, so that neither runs out. DESIGN.md, section 2, has the arithmetic.
 
 mod kinds;
+mod line;
 mod word;
 
 pub(crate) use kinds::Change;
 pub use kinds::Inherit;
-pub(crate) use word::{Mark, Word};
+use line::{fraction, scale};
+pub(crate) use line::{supplied, supply_time};
+pub(crate) use word::Word;
 
 use crate::quota::{Quota, Rate};
 use word::{CONSUMED, EPOCH_BITS};
@@ -31,7 +34,7 @@ pub(crate) type Tokens = i128;
 
 /// So many that what a change rounds off is less than a nanosecond's supply at any rate. There is
 /// room for 2^67 whole tokens: the fastest rate needs 467 years for them.
-const PLACES: u32 = 59;
+pub(crate) const PLACES: u32 = 59;
 /// No stretch is counted as longer: 146 years.
 const LONGEST: u64 = 1 << 62;
 
@@ -41,16 +44,12 @@ pub(crate) const fn tokens(n: u32) -> Tokens {
 
 /// Where supply stands after a change: the lowest that leaves room below for a burst.
 const ROOM: u64 = 1 << 52;
-/// A burst is less than this.
-const BURST_BITS: u32 = 51;
 /// Where supply has to be counted from a new origin: it leaves room above for debts.
 const RENEWAL: u64 = 1 << 53;
 /// The longest stretch of a curve, in nanoseconds: a little more than a year.
 pub(crate) const STRETCH: u64 = 1 << 55;
 /// Binary places of [`Curve::slope`].
 pub(crate) const SLOPE_BITS: u32 = 60;
-/// More would leave too little room for debts of slow limiters.
-const MOST_FRACTION: u32 = 32;
 
 /// The configuration: the line of supply, and how much of it the bucket holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,8 +69,12 @@ pub(crate) struct Curve {
     /// Binary places of a unit.
     pub(crate) fraction: u8,
     pub(crate) flags: u8,
+    /// Numbers the lines of supply: the same as long as time alone supplies anything.
+    pub(crate) line: u16,
     /// Where unit 0 is.
     pub(crate) origin: Tokens,
+    /// The mark: how far promises may go from over which the word has gone back.
+    pub(crate) mark: u64,
 }
 
 /// What is supplied by a moment, or one unit less.
@@ -85,25 +88,6 @@ pub(crate) struct Glance {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Supply {
     pub(crate) floor: u64,
-}
-
-/// After how many nanoseconds `units` are supplied, `step` in a period; `None` if that is beyond all
-/// clocks. A step is not 0.
-pub(crate) fn supply_time(units: u64, step: u64, period: u64) -> Option<u64> {
-    // Mostly this fits, and dividing 128 bits takes several times as long.
-    match units.checked_mul(period) {
-        Some(product) => Some(product.div_ceil(step)),
-        None => u64::try_from((u128::from(units) * u128::from(period)).div_ceil(step.into())).ok(),
-    }
-}
-
-/// How many units are supplied in so many nanoseconds, less than [`STRETCH`]; or one less than that.
-#[inline]
-pub(crate) const fn supplied(elapsed: u64, slope: u64) -> u64 {
-    // Rounded down twice, so too low by one unit at most: `slope` lacks less than 2^-60 of a unit in a
-    // nanosecond, and a stretch has 2^55 of them. The upper half of a product is there without a
-    // shift.
-    ((((elapsed << (u64::BITS - SLOPE_BITS)) as u128) * (slope as u128)) >> 64) as u64
 }
 
 /// Makes the compiler branch where it would compute both sides.
@@ -256,8 +240,8 @@ impl Curve {
         to <= Self::FURTHEST
     }
 
-    /// What to give back, of `n` that were taken up to `to` and are not used, when `last` is the
-    /// furthest that was promised and not at once. Whoever was promised tokens after these keeps the
+    /// What to give back, of `n` that were taken up to `to` and are not used, when nothing is promised
+    /// that is further than `last`. Whoever was promised tokens after these keeps the
     /// moment that he was told, so what lies behind cannot move up.
     pub(crate) const fn returned(&self, to: u64, n: u32, last: u64) -> u64 {
         self.units(n).saturating_sub(last.saturating_sub(to))
@@ -331,8 +315,8 @@ impl Bucket {
             0,
             level,
             0,
-            Line { start: now, rate: quota.rate, burst: quota.burst, flags: 0 },
-            None,
+            Line { start: now, rate: quota.rate, burst: quota.burst, flags: 0, number: 0, mark: 0 },
+            &[],
         )
     }
 
@@ -343,11 +327,11 @@ impl Bucket {
     /// was promised a place is served from what there is first.
     #[must_use]
     pub(crate) fn change(&self, change: Change, now: u64, generation: u64) -> Self {
-        self.change_again(change, now, generation, self.curve.place_at(now), &self.curve)
+        self.change_again(change, now, generation, self.curve.place_at(now), &[self.curve])
     }
 
     /// The same, with what takes long and does not depend on what is consumed: `supplied`, which is
-    /// [`Curve::place_at`] now, and the slope, which is that of `like` if its rate is the same.
+    /// [`Curve::place_at`] now, and the slope, which is that of any of `like` whose rate is the same.
     #[must_use]
     pub(crate) fn change_again(
         &self,
@@ -355,7 +339,7 @@ impl Bucket {
         now: u64,
         generation: u64,
         supplied: Tokens,
-        like: &Curve,
+        like: &[Curve],
     ) -> Self {
         let curve = &self.curve;
         let mut line = self.line(now);
@@ -407,7 +391,7 @@ impl Bucket {
             // Everybody who waits is served.
             after = after.max(consumed);
         }
-        Self::encode(generation, after - consumed, consumed, line, Some(like))
+        Self::encode(generation, after - consumed, consumed, line, like)
     }
 
     fn line(&self, now: u64) -> Line {
@@ -419,7 +403,14 @@ impl Bucket {
             flags &= !PAUSED;
             now
         };
-        Line { start, rate: curve.rate(), burst: curve.burst, flags }
+        Line {
+            start,
+            rate: curve.rate(),
+            burst: curve.burst,
+            flags,
+            number: curve.line.wrapping_add(1),
+            mark: curve.place(curve.mark),
+        }
     }
 
     /// A bucket with `level` in it, of which everything up to `consumed` is gone.
@@ -428,7 +419,7 @@ impl Bucket {
         level: Tokens,
         consumed: Tokens,
         line: Line,
-        like: Option<&Curve>,
+        like: &[Curve],
     ) -> Self {
         let (count, period) = line.rate.parts();
         // Different for each of so many rounds of epochs, so that a word does not come back.
@@ -439,9 +430,10 @@ impl Bucket {
             fraction -= 1;
         }
         let step = u64::from(count) << fraction;
+        let like = like.iter().find(|like| (like.step, like.period) == (step, period));
         let slope = match like {
-            Some(like) if (like.step, like.period) == (step, period) => like.slope,
-            _ => ((u128::from(step) << SLOPE_BITS) / u128::from(period)) as u64,
+            Some(like) => like.slope,
+            None => ((u128::from(step) << SLOPE_BITS) / u128::from(period)) as u64,
         };
         let shift = PLACES - fraction;
         // The supply is rounded down and not what is consumed up, so that whoever stands in line is as
@@ -460,7 +452,7 @@ impl Bucket {
         if line.rate.is_infinite() {
             flags |= INFINITE;
         }
-        let curve = Curve {
+        let mut curve = Curve {
             start: line.start.saturating_sub(early),
             base,
             slope,
@@ -469,8 +461,11 @@ impl Bucket {
             burst: line.burst,
             fraction: fraction as u8,
             flags,
+            line: line.number,
             origin,
+            mark: 0,
         };
+        curve.mark = curve.unit(line.mark).min(Curve::FURTHEST);
         Self { curve, consumed: taken as u64 }
     }
 }
@@ -482,19 +477,6 @@ struct Line {
     rate: Rate,
     burst: u32,
     flags: u8,
-}
-
-/// The binary places of a unit: as many as make a unit last at least a nanosecond of supply, and
-/// leave room for the burst.
-const fn fraction(count: u32, period: u64, burst: u32) -> u32 {
-    let interval = if count == 0 { u64::MAX } else { period / count as u64 };
-    let by_rate = if interval == 0 { 0 } else { interval.ilog2() };
-    let by_burst = BURST_BITS - (u32::BITS - burst.leading_zeros());
-    let least = if by_rate < by_burst { by_rate } else { by_burst };
-    if least < MOST_FRACTION { least } else { MOST_FRACTION }
-}
-
-/// `level` · `to` / `from`, rounded down. A level is at most a burst: the product has 123 bits.
-fn scale(level: Tokens, to: u32, from: u32) -> Tokens {
-    level * Tokens::from(to) / Tokens::from(from)
+    number: u16,
+    mark: Tokens,
 }

@@ -24,6 +24,19 @@ pub(crate) fn denied(n: u32, denied: &Denied) {
     let _ = (n, denied);
 }
 
+/// What asked for as much as there is, and got nothing. `why` is worked out only for who listens.
+#[inline]
+pub(crate) fn nothing(n: u32, why: impl Fn() -> Option<Denied>) {
+    #[cfg(feature = "tracing")]
+    if tracing::enabled!(target: TARGET, tracing::Level::DEBUG) {
+        if let Some(why) = why() {
+            denied(n, &why);
+        }
+    }
+    #[cfg(not(feature = "tracing"))]
+    let _ = (n, why);
+}
+
 /// A wait or a reservation that fails.
 #[inline]
 pub(crate) fn refused(n: u32, error: &AcquireError) {

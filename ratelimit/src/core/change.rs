@@ -6,7 +6,7 @@ use crate::primitives::atomic::Ordering;
 use crate::quota::Quota;
 #[cfg(feature = "http")]
 use crate::state::PAUSED;
-use crate::state::{Bucket, CLOSED, Change, Curve, INFINITE, Inherit, Mark, Word};
+use crate::state::{Bucket, CLOSED, Change, Curve, INFINITE, Inherit, Word};
 use crate::waiters::{Left, Progress, Ticket, WakeBatch, WakePanic};
 use std::task::Waker;
 use std::time::Duration;
@@ -33,7 +33,7 @@ impl Core {
     }
 
     fn change_by(&self, change: impl FnOnce(&Curve) -> Change, now: u64) {
-        let mut batch = WakeBatch::default();
+        let mut batch = None;
         {
             let mut control = self.cold.control.lock();
             let now = control.seen.max(now);
@@ -45,54 +45,59 @@ impl Core {
             }
             let supplied = control.curve.place_at(now);
             let mut written = None;
+            // A limiter that is slowed down and let go again has both slopes at hand.
+            let mut like = [control.curve, control.former];
             let mut word = self.word();
             let next = loop {
                 let bucket = Bucket { curve: control.curve, consumed: word.consumed() };
-                let like = written.as_ref().unwrap_or(&control.curve);
-                let next = bucket.change_again(change, now, generation, supplied, like);
-                let next_word = Word::new(generation, next.consumed);
-                // No word names this slot: it is that of the last epoch but one, or of a round of
-                // this loop that failed, which mostly wrote the same.
-                if written != Some(next.curve) {
-                    self.slots[next_word.slot()].write(&next.curve, generation);
-                    written = Some(next.curve);
+                let next = bucket.change_again(change, now, generation, supplied, &like);
+                // A round of this loop that failed has mostly written the same.
+                match self.go_over(word, &next, generation, written != Some(next.curve)) {
+                    Ok(()) => break next,
+                    Err(is) => word = is,
                 }
-                // ORDERING: Release publishes the slot to `word`. Acquire pairs with the Release in
-                // `exchange`: the next change, which writes to the slot that was read there, comes
-                // after those reads.
-                match self.hot.word.compare_exchange(
-                    word.0,
-                    next_word.0,
-                    Ordering::AcqRel,
-                    Ordering::Acquire,
-                ) {
-                    Ok(_) => break next,
-                    Err(is) => word = Word(is),
-                }
+                written = Some(next.curve);
+                like[1] = next.curve;
             };
-            // After the word: whoever still promises in the old epoch does not get his exchange.
-            // ORDERING: Relaxed: the exchange has acquired all promises that count; the new value
-            // has an epoch, and its reader has acquired the word of it or takes the lock.
-            let last = Mark(self.hot.last.load(Ordering::Relaxed));
-            let furthest = next.curve.unit(control.curve.place(last.reaches()));
-            let furthest = furthest.min(Curve::FURTHEST);
-            let mark = Mark::of(Word::new(generation, 0), furthest).shared();
-            // LOOM: a swap, because loom lets an exchange that has failed to see a store overwrite it.
-            // ORDERING: Relaxed, as above.
-            self.hot.last.swap(mark.0, Ordering::Relaxed);
             if (next.curve.flags ^ control.curve.flags) & INFINITE != 0 {
                 let unlimited = next.curve.flags & INFINITE != 0;
                 // ORDERING: Relaxed: a hint.
                 self.unlimited.0.store(unlimited, Ordering::Relaxed);
             }
+            control.former = control.curve;
             control.curve = next.curve;
             control.generation = generation;
             control.seen = now;
-            control.waiters.settle_where(&mut batch, |()| Some(()));
+            if !control.waiters.is_empty() {
+                let batch = batch.insert(WakeBatch::default());
+                control.waiters.settle_where(batch, |()| Some(()));
+            }
         }
+        let Some(mut batch) = batch else { return };
         let mut panic = WakePanic::default();
         batch.wake_all(&mut panic);
         panic.resume();
+    }
+
+    /// P5.3 and 4: to another bucket, under the lock. It is written first, unless it is written.
+    pub(super) fn go_over(
+        &self,
+        word: Word,
+        next: &Bucket,
+        generation: u64,
+        write: bool,
+    ) -> Result<(), Word> {
+        let next_word = Word::new(generation, next.consumed);
+        if write {
+            // No word names this slot: it is that of the last epoch but one.
+            self.slots[next_word.slot()].write(&next.curve, generation);
+        }
+        // ORDERING: Release publishes the slot to `word`. Acquire pairs with the Release in
+        // `exchange`: the next change, which writes to the slot that was read there, comes after
+        // those reads.
+        let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
+        let exchanged = self.hot.word.compare_exchange(word.0, next_word.0, success, failure);
+        exchanged.map(drop).map_err(Word)
     }
 
     /// P6: how it stands with a promise. Unless it is over, `waker` is called when that changes.

@@ -1,15 +1,32 @@
 //! What is promised before it is there, and what is given back.
 
-use super::{ASIDE, Core, Judged, Promise};
+use super::{Core, Judged, Promise};
 use crate::error::{AcquireError, DebtError};
-use crate::primitives::atomic::Ordering;
-use crate::primitives::spin;
-use crate::state::{Change, Curve, INFINITE, Mark, Taken, Word, tokens};
+use crate::state::{Bucket, Change, Curve, INFINITE, Renew, Taken, tokens};
 use std::time::Duration;
 
 impl Core {
     /// P2: takes `n`, which are there now or will be; by `latest`, if there is one.
     pub(crate) fn reserve(
+        &self,
+        n: u32,
+        latest: Option<u64>,
+        now: u64,
+    ) -> Result<Promise, AcquireError> {
+        if n > 0 {
+            let word = self.word();
+            let promise = self.slot(word).promise(word, n, now);
+            if let Some(promise) = promise.filter(|it| latest.is_none_or(|at| it.at <= Some(at))) {
+                if self.consume(word, promise.word.consumed()).is_ok() {
+                    return Ok(promise);
+                }
+            }
+        }
+        self.reserve_off_road(n, latest, now)
+    }
+
+    /// The same, in every state that a limiter can be in.
+    fn reserve_off_road(
         &self,
         n: u32,
         latest: Option<u64>,
@@ -27,7 +44,7 @@ impl Core {
                 }
                 Judged::Taken(Taken::Now { to }) => {
                     if self.consume(word, to).is_ok() {
-                        return Ok(Promise::at_once(curve.place(to), n, Mark::of(word, to), now));
+                        return Ok(Promise::made(&curve, word.with(to), n, true, Some(now)));
                     }
                     continue;
                 }
@@ -45,14 +62,12 @@ impl Core {
             if curve.flags & INFINITE != 0 {
                 if self.still(word) {
                     // A place that was supplied long ago: only the pause is waited for.
-                    let (place, before) = (curve.place(0), Mark::of(word, 0));
-                    return Ok(Promise { place, n: 0, at_once: false, before, at });
+                    return Ok(Promise::made(&curve, word.with(0), 0, false, at));
                 }
                 continue;
             }
-            let Some(before) = self.promise(word, to) else { continue };
             if self.consume(word, to).is_ok() {
-                return Ok(Promise { place: curve.place(to), n, at_once: false, before, at });
+                return Ok(Promise::made(&curve, word.with(to), n, false, at));
             }
         }
     }
@@ -94,10 +109,8 @@ impl Core {
                 }
                 continue;
             }
-            if let Some(before) = self.promise(word, to) {
-                if self.consume(word, to).is_ok() {
-                    return Ok(Promise { place: curve.place(to), n, at_once: false, before, at });
-                }
+            if self.consume(word, to).is_ok() {
+                return Ok(Promise::made(&curve, word.with(to), n, false, at));
             }
         }
     }
@@ -117,101 +130,72 @@ impl Core {
         lowest > promise.place - tokens(promise.n)
     }
 
-    /// P2.1: raises the mark, before there is the promise. Gives what it may go back to if the
-    /// promise is cancelled as the last; `None`: to be tried again, with another word.
-    fn promise(&self, word: Word, to: u64) -> Option<Mark> {
-        // ORDERING: Relaxed: that it is not too low is seen to by the exchange of the word, a
-        // Release, which `cancel` acquires before it looks here.
-        let last = Mark(self.hot.last.load(Ordering::Relaxed));
-        if !last.same_epoch(word) {
-            // A change is under way or over: after its lock, it is over.
-            drop(self.cold.control.lock());
-            return None;
-        }
-        if last.reaches() >= to {
-            // It may be another's, who takes it back, and the word with it, so that the exchange of
-            // the word finds nothing of it: then nobody would hold it here for this promise.
-            return self.mark(last, last.shared()).then(|| Mark::of(word, to));
-        }
-        self.mark(last, Mark::of(word, to)).then_some(last)
-    }
-
     /// P3: gives back what of a promise nobody was made to wait for, and says how many whole
     /// tokens that is. One whose moment has passed counts as used, and one that was granted at once
     /// also when the limiter was changed since.
     pub(crate) fn cancel(&self, promise: Promise, now: u64) -> u32 {
-        let Promise { place, n, at_once, before, at } = promise;
-        let mut marked = true;
+        // Nobody was promised anything on top of it, so nobody moves. And before its moment, no brim is
+        // as high as where it begins.
+        if promise.at.is_some_and(|at| now < at) && promise.word == self.word() {
+            if let Some(to) = self.slot(promise.word).without(&promise) {
+                if self.consume(promise.word, to.consumed()).is_ok() {
+                    return promise.n;
+                }
+            }
+        }
+        self.cancel_off_road(promise, now)
+    }
+
+    /// The same, wherever the word has gone since.
+    fn cancel_off_road(&self, promise: Promise, now: u64) -> u32 {
         loop {
             let (word, curve) = self.whole();
-            let to = curve.unit(place);
-            let Ok(supply) = curve.supply(now) else {
-                self.change(Change::Renew, now);
-                continue;
-            };
-            // A change may have moved the moment of what was not there at once. What is not supplied
-            // yet has its moment to come.
-            let over = match at_once {
-                true => at.is_some_and(|at| at < now),
-                false => to <= supply.floor && curve.when(to).is_some_and(|at| at < now),
-            };
-            // What was there at once may lie below the brim by now, if tokens were added since.
-            let stale = at_once && !before.same_epoch(word);
-            if n == 0 || stale || over {
-                if self.still(word) {
-                    return 0;
-                }
-                continue;
-            }
-            // ORDERING: Relaxed: not too low, by the Acquire of the word before it.
-            let last = Mark(self.hot.last.load(Ordering::Relaxed));
-            if !last.same_epoch(word) {
-                drop(self.cold.control.lock());
-                continue;
-            }
-            // Where nothing was rounded off, that is `to`.
-            let back = curve.returned(curve.unit_below(place), n, last.reaches());
             let consumed = word.consumed();
-            let left = curve.brim(consumed.saturating_sub(back), supply);
-            if back == 0 || left >= consumed {
-                if self.still(word) {
-                    return 0;
+            match promise.unused(&curve, consumed, now) {
+                Unused::Renew => self.change(Change::Renew, now),
+                Unused::None => {
+                    if self.still(word) {
+                        return 0;
+                    }
                 }
-                continue;
-            }
-            // Before the word goes back: afterwards, the same mark could be another's, who found
-            // it where he needed it.
-            let own = marked && last == Mark::of(word, to) && before.same_epoch(word);
-            if own && before != last {
-                let base = to.saturating_sub(curve.units(n));
-                if !self.mark(last, before.not_below(base)) {
-                    continue;
+                Unused::Back { to, mark } if mark == curve.mark => {
+                    if self.consume(word, to).is_ok() {
+                        return ((consumed - to) >> curve.fraction) as u32;
+                    }
                 }
-                // Who raises it to here again has a mark of his own.
-                marked = false;
-            } else if left < last.reaches() && !self.mark(last, last.shared()) {
-                continue;
-            }
-            if self.consume(word, left).is_ok() {
-                return ((consumed - left) >> curve.fraction) as u32;
+                Unused::Back { .. } => {
+                    if let Some(back) = self.leave_the_middle(&promise, now) {
+                        return back;
+                    }
+                }
             }
         }
     }
 
-    /// P2.1 and P3.3: moves the mark before the word. In a cancel, that is to where it was, if it is
-    /// that of the promise which is cancelled. Otherwise, if the word goes back behind it, it is
-    /// nobody's from now on: its owner would take it back from over the head of who is promised
-    /// something in between.
-    fn mark(&self, last: Mark, to: Mark) -> bool {
-        // ORDERING: Relaxed: whoever sees the word that has moved acquires it, and this.
-        let order = Ordering::Relaxed;
-        let moved =
-            last == to || self.hot.last.compare_exchange(last.0, to.0, order, order).is_ok();
-        if !moved {
-            // As whoever loses the word.
-            spin(ASIDE);
+    /// P3.4: the word goes back from over the head of who stays, and the mark says so: a change, to
+    /// the same line. `None` if it is not so any more.
+    #[cold]
+    fn leave_the_middle(&self, promise: &Promise, now: u64) -> Option<u32> {
+        let mut control = self.cold.control.lock();
+        let curve = control.curve;
+        let mut word = self.word();
+        loop {
+            let consumed = word.consumed();
+            let Unused::Back { to, mark } = promise.unused(&curve, consumed, now) else {
+                return None;
+            };
+            let next = Bucket { curve: Curve { mark, ..curve }, consumed: to };
+            // INVARIANT: the mark is written while no word names it, and whoever has seen it lower
+            // has a word of another epoch, also if the same is consumed again by then.
+            match self.go_over(word, &next, control.generation + 1, true) {
+                Ok(()) => {
+                    control.curve = next.curve;
+                    control.generation += 1;
+                    return Some(((consumed - to) >> curve.fraction) as u32);
+                }
+                Err(is) => word = is,
+            }
         }
-        moved
     }
 
     /// P4: puts `n` back in, for whoever waits first.
@@ -246,10 +230,60 @@ impl Core {
                 }
                 continue;
             }
-            let marked = to <= supply.floor || self.promise(word, to).is_some();
-            if marked && self.consume(word, to).is_ok() {
+            if self.consume(word, to).is_ok() {
                 return Ok(());
             }
         }
+    }
+}
+
+/// What a cancel makes of the word.
+enum Unused {
+    /// The line has to be continued first.
+    Renew,
+    /// It is used, or others were promised all of it.
+    None,
+    /// So much is consumed then, and the mark is this.
+    Back { to: u64, mark: u64 },
+}
+
+impl Promise {
+    /// P3.1 to 3: what can be given back of it.
+    fn unused(&self, curve: &Curve, consumed: u64, now: u64) -> Unused {
+        let Self { place, n, at_once, line, at, .. } = *self;
+        let supply = match curve.supply(now) {
+            Ok(supply) => supply,
+            Err(Renew) => return Unused::Renew,
+        };
+        // A change may have moved the moment of what was not there at once. What is not supplied
+        // yet has its moment to come.
+        let over = match at_once {
+            true => at.is_some_and(|at| at < now),
+            false => {
+                let to = curve.unit(place);
+                to <= supply.floor && curve.when(to).is_some_and(|at| at < now)
+            }
+        };
+        // What was there at once may lie below the brim by now, if tokens were added since.
+        let stale = at_once && line != curve.line;
+        if n == 0 || stale || over {
+            return Unused::None;
+        }
+        // Nobody is promised anything further than this.
+        let last = consumed.max(curve.mark);
+        // Where nothing was rounded off, that is where it was promised to.
+        let end = curve.unit_below(place);
+        let back = match last <= supply.floor {
+            // Nobody waits, and who took what was there at once has no moment to keep.
+            true => curve.units(n),
+            false => curve.returned(end, n, last),
+        };
+        let to = curve.brim(consumed.saturating_sub(back), supply);
+        if back == 0 || to >= consumed {
+            return Unused::None;
+        }
+        // Whoever is the last leaves nobody behind that the mark does not know of.
+        let mark = if end == consumed { curve.mark } else { last };
+        Unused::Back { to, mark }
     }
 }

@@ -1,8 +1,9 @@
 //! A configuration in atomic pieces, and the decision that most requests need no more than.
 
+use super::Promise;
 use crate::error::Denied;
 use crate::primitives::atomic::{Ordering, Piece};
-use crate::state::{Curve, SLOPE_BITS, STRETCH, Tokens, Word, supplied};
+use crate::state::{Curve, PLACES, SLOPE_BITS, STRETCH, Tokens, Word, supplied, supply_time};
 use std::hint::black_box;
 
 /// A [`Curve`], in such pieces as the open road needs: these have a cache line of their own, and the
@@ -22,10 +23,11 @@ pub(crate) struct Slot {
     brim: Piece,
     step: Piece,
     period: Piece,
-    /// Burst, fraction and flags.
+    /// Burst, fraction, flags and line.
     shape: Piece,
     origin_low: Piece,
     origin_high: Piece,
+    mark: Piece,
 }
 
 /// What the open road says to a request.
@@ -41,7 +43,7 @@ pub(crate) enum Road {
 
 impl Slot {
     pub(crate) fn new(curve: &Curve) -> Self {
-        let [start, reach, ahead, slope, unit, brim, step, period, shape, low, high] =
+        let [start, reach, ahead, slope, unit, brim, step, period, shape, low, high, mark] =
             pieces(curve, 0).map(Piece::new);
         Self {
             start,
@@ -55,6 +57,7 @@ impl Slot {
             shape,
             origin_low: low,
             origin_high: high,
+            mark,
         }
     }
 
@@ -72,6 +75,7 @@ impl Slot {
             &self.shape,
             &self.origin_low,
             &self.origin_high,
+            &self.mark,
         ];
         for (piece, value) in to.into_iter().zip(pieces(curve, generation)) {
             // ORDERING: Release, each: who reads one of them by Acquire, in a slot that was his when
@@ -129,19 +133,67 @@ impl Slot {
         Road::Take(Word(word.0.wrapping_add(over).wrapping_add(units)))
     }
 
+    /// Promises `n`, which are not 0, where the open road would deny them: to who exchanges the word
+    /// for [`Promise::word`].
+    ///
+    /// It promises what [`Curve::when`] says, or nothing. Nothing here may panic, as in `road`.
     #[inline]
-    pub(crate) fn shape(&self) -> u64 {
-        // ORDERING: Acquire, as all in `read`.
-        self.shape.load(Ordering::Acquire)
+    pub(crate) fn promise(&self, word: Word, n: u32, now: u64) -> Option<Promise> {
+        // ORDERING: Acquire, as in `read`.
+        let read = |piece: &Piece| piece.load(Ordering::Acquire);
+        let start = read(&self.start);
+        let elapsed = now.wrapping_sub(start);
+        let units = u64::from(n).wrapping_mul(read(&self.unit));
+        if elapsed >= read(&self.reach) || units > read(&self.brim) {
+            return None;
+        }
+        let supplied = supplied(elapsed, read(&self.slope));
+        let ahead = read(&self.ahead);
+        let to = word.0.wrapping_add(units);
+        // As in `road`: what is there is this, or a unit less.
+        let short = to.wrapping_sub(ahead).wrapping_sub(supplied) as i64;
+        let consumed = Word(to).consumed();
+        let step = read(&self.step);
+        if short <= 0 || step == 0 || !Curve::holds(consumed) {
+            return None;
+        }
+        let missing = to.wrapping_sub(ahead).wrapping_add(1);
+        let at = supply_time(missing, step, read(&self.period))?.checked_add(start)?;
+        let shape = read(&self.shape);
+        let place = self.origin().wrapping_add(
+            Tokens::from(consumed) << PLACES.wrapping_sub((shape >> 32) as u8 as u32),
+        );
+        let line = (shape >> 48) as u16;
+        Some(Promise { place, n, at_once: false, line, at: Some(at), word: Word(to) })
     }
 
-    /// All but the origin. What is read may be of two configurations: whoever acts on it exchanges
+    /// P3 on the open road: the word without a promise, for which it is still what that promise left.
+    /// `None` if the promise is of another line.
+    #[inline]
+    pub(crate) fn without(&self, promise: &Promise) -> Option<Word> {
+        // ORDERING: Acquire, as in `read`.
+        let read = |piece: &Piece| piece.load(Ordering::Acquire);
+        let (word, units) = (promise.word, u64::from(promise.n).wrapping_mul(read(&self.unit)));
+        let line = (read(&self.shape) >> 48) as u16;
+        (line == promise.line).then(|| Word(word.0.wrapping_sub(units)))
+    }
+
+    #[inline]
+    fn origin(&self) -> Tokens {
+        // ORDERING: Acquire, as in `read`.
+        let low = self.origin_low.load(Ordering::Acquire);
+        let high = self.origin_high.load(Ordering::Acquire);
+        (u128::from(high) << 64 | u128::from(low)) as Tokens
+    }
+
+    /// All of it. What is read may be of two configurations: whoever acts on it exchanges
     /// the word that named the slot, and whoever does not looks at the word again.
     #[inline]
-    pub(crate) fn read(&self, shape: u64) -> Curve {
+    pub(crate) fn read(&self) -> Curve {
         // ORDERING: Acquire pairs with the Release in `write`, of a configuration that comes too
         // early; that of the one that is asked for comes with the word.
         let read = |piece: &Piece| piece.load(Ordering::Acquire);
+        let shape = read(&self.shape);
         Curve {
             start: read(&self.start),
             base: Word(read(&self.ahead).wrapping_sub(1)).consumed(),
@@ -151,24 +203,19 @@ impl Slot {
             burst: shape as u32,
             fraction: (shape >> 32) as u8,
             flags: (shape >> 40) as u8,
-            origin: 0,
+            line: (shape >> 48) as u16,
+            origin: self.origin(),
+            mark: read(&self.mark),
         }
-    }
-
-    pub(crate) fn read_whole(&self) -> Curve {
-        let shape = self.shape();
-        // ORDERING: Acquire, as in `read`.
-        let low = self.origin_low.load(Ordering::Acquire);
-        let high = self.origin_high.load(Ordering::Acquire);
-        let origin = (u128::from(high) << 64 | u128::from(low)) as Tokens;
-        Curve { origin, ..self.read(shape) }
     }
 }
 
 /// In the order of the fields of a [`Slot`].
-fn pieces(curve: &Curve, generation: u64) -> [u64; 11] {
-    let shape =
-        u64::from(curve.burst) | u64::from(curve.fraction) << 32 | u64::from(curve.flags) << 40;
+fn pieces(curve: &Curve, generation: u64) -> [u64; 12] {
+    let shape = u64::from(curve.burst)
+        | u64::from(curve.fraction) << 32
+        | u64::from(curve.flags) << 40
+        | u64::from(curve.line) << 48;
     [
         curve.start,
         reach(curve),
@@ -181,6 +228,7 @@ fn pieces(curve: &Curve, generation: u64) -> [u64; 11] {
         shape,
         curve.origin as u64,
         (curve.origin >> 64) as u64,
+        curve.mark,
     ]
 }
 

@@ -375,17 +375,17 @@ fn renewals_lose_nothing() {
     }
 }
 
-/// A refusal writes nothing: neither word nor mark.
+/// A refusal writes nothing.
 #[test]
 fn refusals_write_nothing() {
     let core = Core::new(quota(1, 10, 5).unwrap(), 0);
     assert!(take(&core, 5, 0));
     reserve(&core, 1, 0);
-    let before = core.words();
+    let before = core.bits();
     assert!(!take(&core, 1, 9) && !take(&core, 6, 9));
     assert!(core.try_acquire_slow(1, || 9).is_err() && core.peek(1, || 9).is_err());
     assert!(core.reserve(3, Some(30), 9).is_err());
     assert!(core.reserve(6, None, 9).is_err());
     assert_eq!(core.try_up_to(3, 9), 0);
-    assert_eq!(core.words(), before);
+    assert_eq!(core.bits(), before);
 }

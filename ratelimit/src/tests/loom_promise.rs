@@ -86,9 +86,8 @@ fn cancel_below_the_mark_meets_cancel() {
     });
 }
 
-/// Cancelling the last one is under way, its mark gone and its tokens not yet back, when the one before
-/// it is cancelled and another is promised as far as it was: whoever raises the mark to the same height
-/// anew keeps it, and who stands in front gives back no more than may be.
+/// Cancelling the last one is under way when the one before it is cancelled and another is promised as
+/// far as it was: who stands in front gives back no more than may be.
 #[test]
 fn cancel_meets_a_reservation_of_the_same_height() {
     explore(Explore::Preemptions(3), || {
@@ -110,9 +109,9 @@ fn cancel_meets_a_reservation_of_the_same_height() {
     });
 }
 
-/// One is promised who has seen the word and then finds the mark as high as he needs it, while the one
-/// who raised it is cancelled, so that the word is again what it was: the mark stays, and the one in
-/// front gives back nothing from over his head.
+/// One is promised who has seen the word, while another is promised as much and cancelled, so that the
+/// word is again what it was: he stands where he was told, and the one in front gives back nothing
+/// from over his head.
 #[test]
 fn reservation_meets_one_that_is_cancelled() {
     explore(Explore::All, || {
@@ -126,6 +125,27 @@ fn reservation_meets_one_that_is_cancelled() {
         core.cancel(last, 0);
         let mut stand = vec![(0, BURST), other.join().unwrap()];
         core.cancel(front, 0);
+        fill(&core, &mut stand, 5);
+    });
+}
+
+/// A cancel has looked and is late. Meanwhile the one behind it leaves, more are promised, and one of
+/// those leaves from the middle: the word is what it was, and the line is longer than it looked. The
+/// late one gives back nothing from over the head of who stays at its end.
+#[test]
+fn cancel_meets_a_word_that_comes_back() {
+    explore(Explore::Preemptions(2), || {
+        let core = empty();
+        let [late, behind] = [5, 2].map(|n| reserve(&core, n, 0));
+        let canceller = {
+            let core = Arc::clone(&core);
+            thread::spawn(move || core.cancel(late, 0))
+        };
+        core.cancel(behind, 0);
+        let [leaves, stays] = [5, 1].map(|n| reserve(&core, n, 0));
+        core.cancel(leaves, 0);
+        canceller.join().unwrap();
+        let mut stand = vec![(0, BURST), (stays.at.unwrap(), 1)];
         fill(&core, &mut stand, 5);
     });
 }

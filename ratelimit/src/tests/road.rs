@@ -1,7 +1,7 @@
 //! The open road, which decides most requests, beside the machine that decides all.
 
 use super::support::Random;
-use crate::core::{Road, Slot};
+use crate::core::{Promise, Road, Slot};
 use crate::error::Denied;
 use crate::quota::{Quota, Rate};
 use crate::state::{Bucket, Change, Curve, Inherit, Taken, Word};
@@ -61,12 +61,37 @@ fn agrees(curve: &Curve, word: Word, n: u32, now: u64, road: Road) -> bool {
     true
 }
 
+/// The same for what it promises.
+fn promises(curve: &Curve, word: Word, n: u32, now: u64, promise: Option<Promise>) -> bool {
+    let to = word.consumed() + curve.units(n);
+    let glance = curve.glance(now);
+    let rare = curve.flags != 0 || n > curve.burst || now < curve.start;
+    let Some(promise) = promise else {
+        let later = glance.is_ok_and(|glance| {
+            let later =
+                !rare && matches!(curve.take(word.consumed(), glance, n), Taken::Later { .. });
+            later && to > curve.exact(glance).floor + 1
+        });
+        assert!(!later || !Curve::holds(to) || curve.when(to).is_none(), "{curve:?} {n} {now}");
+        return false;
+    };
+    assert!(!rare);
+    // Where the line is to be renewed, it goes on.
+    if let Ok(glance) = glance {
+        assert_eq!(curve.take(word.consumed(), glance, n), Taken::Later { to });
+    }
+    assert!(curve.place(to) > curve.place_at(now));
+    assert_eq!((promise.word, promise.place), (word.with(to), curve.place(to)));
+    assert_eq!(promise.at, curve.when(to));
+    true
+}
+
 /// Whatever the configuration, the moment and what is consumed: it says the same, or nothing; and
 /// nothing only where something is rare.
 #[test]
 fn it_says_what_the_machine_says() {
     let mut random = Random::new(11);
-    let (mut answers, mut grants) = (0, 0);
+    let (mut answers, mut grants, mut promised) = (0, 0, 0);
     for round in 0..40_000_u64 {
         let start = wide(&mut random, 40);
         let generation = random.below(1 << 20);
@@ -105,6 +130,8 @@ fn it_says_what_the_machine_says() {
             let word = Word::new(generation, consumed);
             let road = slot.road(word, n, now);
             grants += u64::from(matches!(road, Road::Take(_)));
+            let promise = slot.promise(word, n, now);
+            promised += u64::from(promises(&curve, word, n, now, promise));
             let answered = agrees(&curve, word, n, now, road);
             answers += u64::from(answered);
             let out = curve.burst == 0 || n > curve.burst || now < curve.start;
@@ -119,6 +146,7 @@ fn it_says_what_the_machine_says() {
         }
     }
     assert!(answers > 400_000 && grants > 100_000, "{answers} {grants}");
+    assert!(promised > 100_000, "{promised}");
 }
 
 /// Nothing out of the ordinary is decided: a pause, a close, no limit; and it ends where the line is

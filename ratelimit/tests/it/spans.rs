@@ -1,7 +1,7 @@
 //! Events for whoever listens: denials and changes.
 
 use lockgate_ratelimit::clock::Manual;
-use lockgate_ratelimit::{Inherit, Keyed, Quota, Rate, RateLimiter};
+use lockgate_ratelimit::{Inherit, Keyed, Quota, Rate, RateLimiter, try_acquire_all};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
@@ -110,6 +110,71 @@ fn a_denial_is_told_with_its_reason() {
     );
 }
 
+/// Who asks for what there is, and there is nothing; to empty a bucket that is empty is no denial.
+#[test]
+fn nothing_where_some_was_wanted_is_told() {
+    let limiter = limiter();
+    let events = heard(Level::DEBUG, || {
+        assert_eq!([limiter.try_up_to(9), limiter.try_up_to(5)], [2, 0]);
+        assert_eq!([limiter.try_up_to(0), limiter.drain()], [0, 0]);
+        limiter.close();
+        assert_eq!(limiter.try_up_to(1), 0);
+    });
+    assert_eq!(
+        events,
+        [
+            "DEBUG message=denied n=5 reason=NotYet retry_after=0.5",
+            "INFO message=closed",
+            "DEBUG message=denied n=1 reason=Closed",
+        ]
+    );
+}
+
+/// Of several limiters, the denial that lasts longest is told, once.
+#[test]
+fn a_denial_by_several_is_told_once() {
+    let clock = Manual::new();
+    let quotas = [Quota::per_second(2), Quota::per_minute(1)];
+    let [fast, slow] = quotas.map(|quota| RateLimiter::with_clock(quota, clock.clone()));
+    let events = heard(Level::DEBUG, || {
+        try_acquire_all(&[&fast, &slow], 1).unwrap();
+        try_acquire_all(&[&fast, &slow], 1).unwrap_err();
+        try_acquire_all(&[&slow, &fast], 3).unwrap_err();
+    });
+    assert_eq!(
+        events,
+        [
+            "DEBUG message=denied n=1 reason=NotYet retry_after=60.0",
+            "DEBUG message=denied n=3 reason=ExceedsBurst { requested: 3, burst: 1 }",
+        ]
+    );
+}
+
+/// A wait for several that fails: at once, and when one of them is closed.
+#[cfg(feature = "async")]
+#[test]
+fn a_wait_for_several_that_fails_is_told() {
+    use futures::FutureExt;
+    let [first, second] = [limiter(), limiter()];
+    let both = || lockgate_ratelimit::acquire_all(&[&first, &second], 2);
+    let events = heard(Level::DEBUG, || {
+        both().now_or_never().unwrap().unwrap();
+        both().within(Duration::ZERO).now_or_never().unwrap().unwrap_err();
+        let mut wait = both();
+        assert!((&mut wait).now_or_never().is_none());
+        second.close();
+        wait.now_or_never().unwrap().unwrap_err();
+    });
+    assert_eq!(
+        events,
+        [
+            "DEBUG message=denied n=2 reason=TooLong { wait: Some(1s) }",
+            "INFO message=closed",
+            "DEBUG message=denied n=2 reason=Closed",
+        ]
+    );
+}
+
 #[cfg(any(feature = "sync", feature = "async"))]
 #[test]
 fn a_wait_that_fails_is_told() {
@@ -189,6 +254,8 @@ fn a_limiter_by_key_tells_the_same() {
         limiter.peek("key", 1).unwrap_err();
         limiter.set_override("key".to_owned(), Quota::per_second(3));
         limiter.set_quota(Quota::per_second(2), Inherit::AsIs);
+        assert!(limiter.remove_override("key"));
+        assert!(!limiter.remove_override("key"));
         limiter.close();
     });
     assert_eq!(
@@ -197,6 +264,7 @@ fn a_limiter_by_key_tells_the_same() {
             "DEBUG message=denied n=1 reason=NotYet retry_after=1.0",
             "INFO message=reconfigured what=\"override\" rate=3.0 burst=3",
             "INFO message=reconfigured what=\"quota\" rate=2.0 burst=2",
+            "INFO message=reconfigured what=\"override removed\" rate=2.0 burst=2",
             "INFO message=closed",
         ]
     );
