@@ -39,13 +39,15 @@ pub fn scenarios() -> Vec<Scenario> {
             Consecutive, Floor, Failsafe, Recloser, Naive),
         entries!(two("closed/count/two-threads"), two_threads():
             Count, Floor, Failsafe, Recloser, Naive),
-        entries!(two("closed/consecutive/per-thread"), per_thread(): Together, Alone),
+        entries!(two("closed/consecutive/per-thread"), per_thread(): Together, Alone, Apart),
     ]
 }
 
-/// Ours once more, by the number of threads that share it.
+/// Ours once more, by the number of threads that there are.
 trait Crowd: Subject {
     const THREADS: usize;
+    /// Whether they have one breaker, or one each.
+    const SHARED: bool = true;
 }
 
 struct Together;
@@ -70,12 +72,27 @@ impl Crowd for Alone {
     const THREADS: usize = 1;
 }
 
+/// Two threads that share nothing, for scale: where two cores are two threads of one, that takes longer than one thread,
+/// too.
+struct Apart;
+
+impl Subject for Apart {
+    const NAME: &'static str = "two threads, a breaker each";
+    const ROLE: Role = Role::Floor;
+}
+
+impl Crowd for Apart {
+    const THREADS: usize = 2;
+    const SHARED: bool = false;
+}
+
 /// So many calls of each thread, and what they take of its time.
 fn per_thread<W: Crowd>() -> impl FnMut(u64) -> Sample {
-    let guard = Padded(Consecutive::closed());
+    let guards = [Padded(Consecutive::closed()), Padded(Consecutive::closed())];
     move |ops| {
-        let (elapsed, well) = together(W::THREADS, Placement::Pinned, |_| {
-            let calls = (0..ops).map(|_| guard.0.call(|| black_box(Ok(()))));
+        let (elapsed, well) = together(W::THREADS, Placement::Pinned, |thread| {
+            let guard = &guards[if W::SHARED { 0 } else { thread }].0;
+            let calls = (0..ops).map(|_| guard.call(|| black_box(Ok(()))));
             calls.filter(|ended| *ended == Ended::Well).count() as u64
         });
         assert!(well.iter().all(|well| *well == ops), "{}", W::NAME);
