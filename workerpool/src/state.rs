@@ -45,8 +45,9 @@ pub(crate) struct Crew {
     arriving: usize,
     /// Of those, threads that the system has not granted yet.
     unconfirmed: usize,
-    /// Busy workers that are parked until a job of this very pool ends.
-    blocked: usize,
+    /// Busy workers that are parked until a job of this very pool ends; for a moment one less, where
+    /// it ended before its worker was counted.
+    blocked: isize,
     /// Jobs that were accepted and not started.
     queued: usize,
     /// Places that were promised and have no job yet.
@@ -149,6 +150,11 @@ impl Crew {
     /// … and used or given back.
     pub(crate) const fn unreserve(&mut self) {
         self.reserved -= 1;
+    }
+
+    /// Whether a worker is on its way.
+    pub(crate) const fn is_expected(&self) -> bool {
+        self.arriving > 0
     }
 
     /// Whether anybody could be called.
@@ -272,7 +278,7 @@ impl Crew {
     /// A worker is about to park until a job of this pool ends that runs elsewhere; `false` when
     /// every other busy worker is parked so, and nobody could ever end it.
     pub(crate) const fn block(&mut self) -> bool {
-        let last = self.blocked + 1 >= self.busy() && !self.may_find_more();
+        let last = self.blocked + 1 >= self.busy() as isize && !self.may_find_more();
         if !last {
             self.blocked += 1;
         }
@@ -281,12 +287,17 @@ impl Crew {
 
     /// Whether every worker that has a job is parked until another's ends.
     pub(crate) const fn is_stuck(&self) -> bool {
-        self.blocked > 0 && self.blocked >= self.busy() && !self.may_find_more()
+        self.blocked > 0 && self.blocked >= self.busy() as isize && !self.may_find_more()
     }
 
     /// Whether somebody may yet come to a job that waits: he is on the way, or a pause will end.
     const fn may_find_more(&self) -> bool {
         self.arriving > 0 || self.is_paused()
+    }
+
+    /// What a worker was to park for had ended, and it was uncounted, before it was counted.
+    pub(crate) const fn was_unblocked(&mut self) {
+        self.blocked += 1;
     }
 
     /// What a worker was parked for has ended, or it waits no longer.

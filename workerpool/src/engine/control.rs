@@ -135,10 +135,11 @@ impl<J: Entry> Engine<J> {
         self.line.lock().strands.pending(id)
     }
 
-    /// Whether jobs wait for a worker.
+    /// Whether jobs wait for a worker, and none is on the way.
     pub(crate) fn has_backlog(&self) -> bool {
+        let line = self.line.lock();
         // What is lent to workers and not used counts as queued, and waits for nobody.
-        self.line.lock().has_work()
+        !line.crew.is_expected() && line.has_work()
     }
 
     pub(crate) fn lanes(&self) -> usize {

@@ -135,6 +135,11 @@ impl<J: Entry> Engine<J> {
         parks
     }
 
+    /// A worker that [`block`](Self::block) did not count was uncounted all the same.
+    pub(crate) fn was_unblocked(&self) {
+        self.line.lock().crew.was_unblocked();
+    }
+
     /// What a worker was parked for has ended, or it waits no longer.
     pub(crate) fn unblock(&self) {
         let mut line = self.line.lock();

@@ -3,25 +3,34 @@
 use super::loom_support::{Bell, Pool};
 use crate::primitives::{Arc, Explore, explore};
 use crate::thread::house::{Hooks, Work};
+use crate::thread::submit::Submitter;
 use crate::thread::task::Task;
 
-/// H45: a worker parks for a job that waits for its turn, while that job is taken out of the queue; the
-/// other worker falls asleep. Who has it runs it by hand: nobody is told that he waits for ever.
+/// H45: a worker parks for a job that waits for its turn, while that job is taken out of the queue. The
+/// other worker waits for the first: nobody is told that he waits for ever, since the job is run by hand.
 #[test]
 fn purge_meets_a_worker_that_parks_for_what_waits() {
     explore(Explore::Preemptions(2), || {
-        let pool = Pool::new(2, 3);
+        let pool = Pool::new(2, 2);
         let strand = pool.house.engine.open_strand(1);
-        let (opens, pushed) = (Bell::new(), Bell::new());
-        let hears = Arc::clone(&opens);
-        let first = pool.submitter().in_strand(strand).submit(move || hears.wait()).unwrap();
-        let (house, says) = (Arc::clone(&pool.house), Arc::clone(&pushed));
-        let waits = pool.submitter().submit(move || {
-            let submitter = crate::thread::submit::Submitter::new(&house);
-            let second = submitter.in_strand(strand).submit(|| 2).unwrap();
+        let [goes, pushed, begun] = [Bell::new(), Bell::new(), Bell::new()];
+        let (house, hears, says) =
+            (Arc::clone(&pool.house), Arc::clone(&goes), Arc::clone(&pushed));
+        let first = pool.submitter().submit(move || {
+            hears.wait();
+            let job = Submitter::new(&house).in_strand(strand).submit(|| 2).unwrap();
             says.ring();
-            second.wait()
+            job.wait().unwrap()
         });
+        let (first, says) = (first.unwrap(), Arc::clone(&begun));
+        let second = pool.submitter().submit(move || {
+            says.ring();
+            first.wait()
+        });
+        // It took the first job before, or waits for it now: either is on its way or runs.
+        begun.wait();
+        pool.house.engine.pause();
+        goes.ring();
         pushed.wait();
         let returned = pool.house.engine.sweep(|_| true);
         for item in &returned {
@@ -29,13 +38,13 @@ fn purge_meets_a_worker_that_parks_for_what_waits() {
                 pool.house.finish(job.hand_back());
             }
         }
-        opens.ring();
+        let start = pool.house.engine.resume();
+        pool.house.start(start);
         for item in returned {
             let ran = item.entry.run(&Hooks::default(), &());
             pool.house.finish(ran);
         }
-        assert_eq!(waits.unwrap().wait().unwrap().unwrap(), 2);
-        first.wait().unwrap();
+        assert_eq!(second.unwrap().wait().unwrap().unwrap(), 2);
         pool.house.engine.close_strand(strand);
         pool.end();
     });

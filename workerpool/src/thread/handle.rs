@@ -165,17 +165,21 @@ pub(super) fn park_inside<R>(
                 engine.stands_down(&mut ticket);
                 false
             }
-            Some(ticket) => engine.is_told(ticket),
+            // Asked again: it may have been handed back in between, and who does that wakes us.
+            Some(ticket) => engine.is_told(ticket) && what.needs_workers(),
             None if !what.needs_workers() => false,
-            None => match engine.block(&mut ticket, waker) {
-                true => {
-                    if !what.note_parked() {
-                        engine.unblock();
-                    }
+            // INVARIANT: noted first, so that nobody ever counts as blocked for what is over: whoever
+            // ends it takes the note, and uncounts before or after we count.
+            None => {
+                if !what.note_parked() || engine.block(&mut ticket, waker) {
+                    false
+                } else if what.take_note() {
+                    true
+                } else {
+                    engine.was_unblocked();
                     false
                 }
-                false => true,
-            },
+            }
         };
         match (told, what.poll(waker)) {
             (_, Some(result)) => Step::Ready(Some(result)),

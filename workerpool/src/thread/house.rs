@@ -13,6 +13,7 @@ use crate::state::Crew;
 use std::cell::Cell;
 use std::fmt;
 use std::io;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -64,6 +65,8 @@ struct Habits {
     /// Not before the first sleep: a new thread would have to ask first on how many cores it runs,
     /// which takes longer than the spin.
     spins: bool,
+    /// It had a job since it looked for one last.
+    worked: bool,
     /// What the limits were looked at for.
     resizes: Option<usize>,
     /// Whether a worker may go for want of work, by the limits.
@@ -228,7 +231,7 @@ impl<'env, W: Work> House<'env, W> {
         let before = INSIDE.with(|it| it.replace(inside));
         call(self.hooks.on_start.as_ref());
         let mut done = None;
-        let mut habits = Habits { spins: false, resizes: None, varies: true };
+        let mut habits = Habits { spins: false, worked: false, resizes: None, varies: true };
         loop {
             let next = self.engine.next_own(&seat, &mut done);
             let item = match next.or_else(|| self.fetch(&seat, &mut done, &mut habits, until)) {
@@ -238,6 +241,7 @@ impl<'env, W: Work> House<'env, W> {
             let Item { entry, strand, .. } = item;
             let outcome = self.finish(entry.run(&self.hooks, &self.context));
             done = Some(Done { outcome, strand });
+            habits.worked = true;
             if let Some(adapt) = &self.adapt {
                 adapt.note(self);
             }
@@ -259,7 +263,7 @@ impl<'env, W: Work> House<'env, W> {
         let mut ticket = None;
         // It may be that a job is about to come, for which it has to stay.
         let mut stays = false;
-        let mut yields = if done.is_some() { self.yields } else { 0 };
+        let mut yields = if mem::take(&mut habits.worked) { self.yields } else { 0 };
         loop {
             let mut slept = false;
             let resizes = self.engine.resizes();

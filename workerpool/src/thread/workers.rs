@@ -158,7 +158,9 @@ impl<T: Send + 'static> Workers<T> {
             match self.push(value) {
                 Ok(()) => accepted += 1,
                 Err(Rejected { job, reason }) => {
-                    let rejected = std::iter::once(job).chain(values).collect();
+                    // The one that came back alone is counted already.
+                    let rest = values.map(|value| self.rejected(value, reason).job);
+                    let rejected = std::iter::once(job).chain(rest).collect();
                     return Err(RejectedBatch { accepted: vec![(); accepted], rejected, reason });
                 }
             }

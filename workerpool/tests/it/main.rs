@@ -5,6 +5,8 @@
 #[cfg(feature = "sync")]
 mod adaptive;
 #[cfg(feature = "sync")]
+mod conservation;
+#[cfg(feature = "sync")]
 mod go_parity;
 #[cfg(feature = "sync")]
 mod group;
