@@ -5,10 +5,13 @@ use super::house::House;
 use super::submit::Submitter;
 use super::task::Task;
 use crate::desk;
-use crate::engine::{Grant, Wait};
+use crate::engine::Grant;
+#[cfg(feature = "async")]
+use crate::engine::Wait;
 use crate::error::{Closed, Rejected, RunError, WaitError};
 use crate::primitives::{Arc, Deadline};
 use std::fmt;
+#[cfg(feature = "async")]
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
