@@ -5,6 +5,7 @@
 //! running or by refusing it, counts it out; the last one tells whoever waits. Threads and tasks differ in
 //! how a job waits for its group inside the pool, and in nothing else.
 
+use crate::desk::Desk;
 use crate::engine::Outcome;
 use crate::error::{GroupError, JobError, Reason, drop_payload};
 use crate::judge::{Judge, outcome_of};
@@ -16,17 +17,13 @@ use std::mem;
 use std::task::Waker;
 
 /// A pool, as its groups need it.
-pub(crate) trait Host: Send + Sync {
+pub(crate) trait Host: Desk + Send + Sync {
     /// A job that was accepted, whatever it gives.
     type Job: ?Sized + Send + Sync;
 
     fn is_void(job: &Self::Job) -> bool;
     /// Ends it if it has not started, and tells whoever waits for it; `false` if it has.
     fn abort(&self, job: &Self::Job) -> bool;
-    /// So many that wait in the queue were ended.
-    fn withdraw(&self, count: usize);
-    /// A worker that was parked goes on.
-    fn unblock(&self);
 }
 
 type Members<H> = VecDeque<Arc<<H as Host>::Job>>;
@@ -106,7 +103,7 @@ impl<H: Host, E> Shared<H, E> {
         drop(state);
         if parked {
             // First: whoever is told next counts again.
-            self.house.unblock();
+            self.house.engine().unblock();
         }
         wake(waker);
         drop_payload(void);
@@ -125,7 +122,7 @@ impl<H: Host, E> Shared<H, E> {
         drop(state);
         let refused = members.iter().filter(|member| self.house.abort(member)).count();
         if refused > 0 {
-            self.house.withdraw(refused);
+            self.house.engine().withdraw_many(refused, None);
         }
         drop_payload(members);
         None

@@ -153,6 +153,8 @@ mod config;
 #[cfg(all(feature = "sync", not(all(test, lockgate_loom))))]
 mod cores;
 #[cfg(any(feature = "sync", feature = "async"))]
+mod desk;
+#[cfg(any(feature = "sync", feature = "async"))]
 #[cfg_attr(not(feature = "sync"), allow(dead_code, reason = "tasks do not use all of it"))]
 mod engine;
 #[cfg(any(feature = "sync", feature = "async"))]

@@ -1,5 +1,6 @@
 //! Strands as users hold them: subpools, and one line for each key, of whichever pool.
 
+use crate::desk::Desk;
 use crate::engine::StrandId;
 use crate::primitives::{Arc, Mutex};
 use std::collections::HashMap;
@@ -7,52 +8,44 @@ use std::fmt;
 use std::hash::Hash;
 use std::mem;
 
-/// A pool, as its strands need it.
-pub(crate) trait Lends {
-    fn open_strand(&self, cap: usize) -> StrandId;
-    fn close_strand(&self, id: StrandId);
-    /// Its jobs that were accepted and are not over.
-    fn pending(&self, id: StrandId) -> usize;
-}
-
 /// Holds a strand open.
-pub(crate) struct Guard<H: Lends> {
+pub(crate) struct Guard<H: Desk> {
     pub(crate) house: Arc<H>,
     pub(crate) id: StrandId,
 }
 
-impl<H: Lends> Guard<H> {
+impl<H: Desk> Guard<H> {
     /// Panics if `cap` is 0.
     pub(crate) fn open(house: &Arc<H>, cap: usize) -> Arc<Self> {
         assert!(cap > 0, "a subpool of 0 jobs at once: it must be 1 or more");
-        Arc::new(Self { house: Arc::clone(house), id: house.open_strand(cap) })
+        Arc::new(Self { house: Arc::clone(house), id: house.engine().open_strand(cap) })
     }
 
     pub(crate) fn pending(&self) -> usize {
-        self.house.pending(self.id)
+        self.house.engine().pending(self.id)
     }
 }
 
-impl<H: Lends> Drop for Guard<H> {
+impl<H: Desk> Drop for Guard<H> {
     fn drop(&mut self) {
         // What was accepted runs all the same.
-        self.house.close_strand(self.id);
+        self.house.engine().close_strand(self.id);
     }
 }
 
 /// The line of each key.
-pub(crate) struct Lines<H: Lends, K> {
+pub(crate) struct Lines<H: Desk, K> {
     house: Arc<H>,
     known: Mutex<Known<H, K>>,
 }
 
-struct Known<H: Lends, K> {
+struct Known<H: Desk, K> {
     by_key: HashMap<K, Arc<Guard<H>>>,
     /// With so many keys, those without jobs are forgotten.
     sweep_at: usize,
 }
 
-impl<H: Lends, K: Eq + Hash> Lines<H, K> {
+impl<H: Desk, K: Eq + Hash> Lines<H, K> {
     const LEAST_SWEEP: usize = 64;
 
     pub(crate) fn new(house: &Arc<H>) -> Self {
@@ -91,7 +84,7 @@ impl<H: Lends, K: Eq + Hash> Lines<H, K> {
     }
 }
 
-impl<H: Lends> fmt::Debug for Guard<H> {
+impl<H: Desk> fmt::Debug for Guard<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Guard").finish_non_exhaustive()
     }

@@ -33,14 +33,6 @@ impl Host for House {
     fn abort(&self, job: &Self::Job) -> bool {
         job.refuse(JobError::Aborted)
     }
-
-    fn withdraw(&self, count: usize) {
-        self.engine.withdraw_many(count, None);
-    }
-
-    fn unblock(&self) {
-        unreachable!("no task is parked for others")
-    }
 }
 
 type Member<F, T, E> = Cell<F, T, OfGroup<House, E>>;

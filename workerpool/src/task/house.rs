@@ -2,6 +2,7 @@
 
 use super::runner::Runner;
 use super::work::Work;
+use crate::desk::Desk;
 use crate::engine::{Engine, Item, Push, Seat, Start};
 use crate::error::{JobError, Reason};
 use crate::hooks::Hooks;
@@ -34,6 +35,14 @@ struct Inside {
     /// The address of the house, and 0 outside of any.
     house: usize,
     depth: usize,
+}
+
+impl Desk for House {
+    type Entry = Work;
+
+    fn engine(&self) -> &Engine<Work> {
+        &self.engine
+    }
 }
 
 impl House {

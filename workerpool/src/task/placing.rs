@@ -4,6 +4,7 @@ use super::cell::{Cell, Claim};
 use super::house::House;
 use super::submit::Submitter;
 use super::work::{Body, Work};
+use crate::desk;
 use crate::engine::{Grant, Outcome, Push, Wait};
 use crate::error::{JobError, Reason, Rejected, drop_payload};
 use crate::judge::{Alone, Judge};
@@ -11,9 +12,8 @@ use crate::policy::Reject;
 use crate::primitives::Arc;
 use crate::strand::Guard;
 use crate::trace;
-use crate::waiters::Ticket;
 use std::future::Future;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 /// A job that is to be placed.
 pub(super) trait Draft {
@@ -117,30 +117,7 @@ where
     }
 }
 
-/// A wait for a place, as the engine sees it.
-pub(super) struct PlaceWait<'p> {
-    house: &'p Arc<House>,
-    ticket: Option<Ticket>,
-}
-
-impl<'p> PlaceWait<'p> {
-    pub(super) const fn new(house: &'p Arc<House>) -> Self {
-        Self { house, ticket: None }
-    }
-
-    pub(super) fn poll(&mut self, waker: &Waker) -> Wait<Grant> {
-        self.house.engine.poll_place(&mut self.ticket, waker)
-    }
-}
-
-impl Drop for PlaceWait<'_> {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            // CANCEL: a place that was promised goes to the next in line.
-            self.house.engine.leave_place(ticket);
-        }
-    }
-}
+pub(super) type PlaceWait<'p> = desk::PlaceWait<'p, House>;
 
 /// A job on its way into a pool. Dropped, it takes the job with it.
 pub(super) struct Placing<'p, D> {

@@ -3,26 +3,11 @@
 use super::house::House;
 use super::pool::Pool;
 use super::submit::{Spawn, Submit, Submitter};
-use crate::engine::StrandId;
 use crate::primitives::Arc;
-use crate::strand::{Guard, Lends, Lines};
+use crate::strand::{Guard, Lines};
 use std::fmt;
 use std::future::Future;
 use std::hash::Hash;
-
-impl Lends for House {
-    fn open_strand(&self, cap: usize) -> StrandId {
-        self.engine.open_strand(cap)
-    }
-
-    fn close_strand(&self, id: StrandId) {
-        self.engine.close_strand(id);
-    }
-
-    fn pending(&self, id: StrandId) -> usize {
-        self.engine.pending(id)
-    }
-}
 
 /// A part of a pool: of its jobs only so many run at once. See [`Pool::subpool`]. A clone is the
 /// same part.

@@ -29,14 +29,6 @@ impl<'env> Host for House<'env, Task<'env>> {
         let refused = job.refuse(JobError::Aborted);
         refused.map(|ran| self.finish(ran)).is_some()
     }
-
-    fn withdraw(&self, count: usize) {
-        self.engine.withdraw_many(count, None);
-    }
-
-    fn unblock(&self) {
-        self.engine.unblock();
-    }
 }
 
 /// What whoever waits for a group finds.

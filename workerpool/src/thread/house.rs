@@ -1,6 +1,7 @@
 //! The workers of a pool: how they are started, what they do, how they end.
 
 use super::adapt::Adapt;
+use crate::desk::Desk;
 use crate::engine::{Done, Engine, Entry, Expiry, Item, Next, Outcome, Push, Start};
 use crate::error::{JobError, Reason, drop_payload};
 use crate::hooks::{Hook, Hooks};
@@ -88,6 +89,15 @@ struct Inside {
     /// The number of its seat, if it has one.
     seat: usize,
     depth: usize,
+}
+
+impl<W: Work> Desk for House<'_, W> {
+    type Entry = W;
+
+    #[inline]
+    fn engine(&self) -> &Engine<W> {
+        &self.engine
+    }
 }
 
 impl<'env, W: Work> House<'env, W> {

@@ -1,52 +1,21 @@
 //! The waits for a place in the queue.
 
 use super::handle::Job;
-use super::house::{House, Work};
+use super::house::House;
 use super::submit::Submitter;
 use super::task::Task;
-use crate::engine::{Grant, Wait};
+use crate::desk;
+use crate::engine::Grant;
+#[cfg(feature = "async")]
+use crate::engine::Wait;
 use crate::error::{Closed, Reason, Rejected, RunError, WaitError};
-use crate::parker::{Step, drive};
 use crate::primitives::{Arc, Deadline};
-use crate::waiters::Ticket;
 use std::fmt;
+#[cfg(feature = "async")]
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-/// A wait for a place, as the engine sees it.
-pub(super) struct PlaceWait<'p, 'env, W: Work = Task<'env>> {
-    house: &'p Arc<House<'env, W>>,
-    ticket: Option<Ticket>,
-}
-
-impl<'p, 'env, W: Work> PlaceWait<'p, 'env, W> {
-    pub(super) const fn new(house: &'p Arc<House<'env, W>>) -> Self {
-        Self { house, ticket: None }
-    }
-
-    pub(super) fn poll(&mut self, waker: &Waker) -> Wait<Grant> {
-        self.house.engine.poll_place(&mut self.ticket, waker)
-    }
-
-    /// Waits on this thread; `None` at the deadline.
-    pub(super) fn wait(&mut self, deadline: Option<&Deadline>) -> Option<Grant> {
-        // No spin: whoever submits faster than workers work gains by coming back later, to more
-        // than one place.
-        drive(deadline, |waker| match self.poll(waker) {
-            Wait::Ready(grant) => Step::Ready(grant),
-            Wait::Queued => Step::Queued { spin: false },
-        })
-    }
-}
-
-impl<W: Work> Drop for PlaceWait<'_, '_, W> {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            // CANCEL: a place that was promised goes to the next in line.
-            self.house.engine.leave_place(ticket);
-        }
-    }
-}
+pub(super) type PlaceWait<'p, 'env, W = Task<'env>> = desk::PlaceWait<'p, House<'env, W>>;
 
 /// The wait for a place: a request, which does nothing until it is waited for. Places are given in
 /// the order in which they are asked for.

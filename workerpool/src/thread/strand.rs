@@ -5,28 +5,13 @@ use super::house::House;
 use super::pool::Pool;
 use super::submit::Submitter;
 use super::task::Task;
-use crate::engine::StrandId;
 use crate::error::Rejected;
 use crate::primitives::Arc;
-use crate::strand::{Guard, Lends, Lines};
+use crate::strand::{Guard, Lines};
 use std::fmt;
 use std::hash::Hash;
 
 type TheHouse<'env> = House<'env, Task<'env>>;
-
-impl Lends for TheHouse<'_> {
-    fn open_strand(&self, cap: usize) -> StrandId {
-        self.engine.open_strand(cap)
-    }
-
-    fn close_strand(&self, id: StrandId) {
-        self.engine.close_strand(id);
-    }
-
-    fn pending(&self, id: StrandId) -> usize {
-        self.engine.pending(id)
-    }
-}
 
 fn submitter<'p, 'env>(guard: &'p Guard<TheHouse<'env>>) -> Submitter<'p, 'env> {
     Submitter::new(&guard.house).in_strand(guard.id)
