@@ -1,0 +1,4 @@
+//! Black box: what users see.
+#![cfg(feature = "sync")]
+
+mod laws;
