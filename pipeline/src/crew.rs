@@ -8,6 +8,7 @@ use crate::primitives::atomic::{AtomicUsize, Ordering};
 use crate::primitives::{Arc, Mutex};
 use crate::state::{Order, Taken, Ticket, Why, Window};
 use crate::stats::{Count, Stats, Watch};
+use std::mem;
 use std::ops::ControlFlow::{Break, Continue};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -61,12 +62,20 @@ impl<R: Feed, U> Crew<R, U> {
 
     /// Works until there is nothing more to do.
     pub(crate) fn serve(&self, worker: usize, work: &mut impl Work<R::Item, U, R::Error>) {
-        while self.round(worker, work) {}
+        let watch = Watch::start();
+        let mut now = 0;
+        while self.round(worker, work, &watch, &mut now) {}
     }
 
-    /// One chunk; `false` at the end.
-    fn round(&self, worker: usize, work: &mut impl Work<R::Item, U, R::Error>) -> bool {
-        let watch = Watch::start();
+    /// One chunk; `false` at the end. `now` is when the one before was done: reading the clock takes as
+    /// long as some ten fast items.
+    fn round(
+        &self,
+        worker: usize,
+        work: &mut impl Work<R::Item, U, R::Error>,
+        watch: &Watch,
+        now: &mut u64,
+    ) -> bool {
         let stats = &self.edge.stats;
         let mut waits = None;
         // ORDERING: Relaxed: a number, which publishes nothing.
@@ -74,15 +83,20 @@ impl<R: Feed, U> Crew<R, U> {
         let Some(most) = self.edge.claim(worker, size, |why| waits = Some(why)) else {
             return false;
         };
-        let claimed = watch.nanos();
-        if waits == Some(Why::Window) {
-            stats.add(Count::BlockedNanos, claimed);
+        if let Some(why) = waits {
+            let claimed = watch.nanos();
+            let count = match why {
+                Why::Window => Count::BlockedNanos,
+                Why::Source => Count::StarvedNanos,
+            };
+            stats.add(count, claimed - *now);
+            *now = claimed;
         }
+        let claimed = *now;
         let mut items = Vec::with_capacity(most);
         let tail = self.take(most, &mut items);
-        let pulled = watch.nanos();
-        let starved = if waits == Some(Why::Source) { pulled } else { pulled - claimed };
-        stats.add(Count::StarvedNanos, starved);
+        *now = watch.nanos();
+        stats.add(Count::StarvedNanos, *now - claimed);
         let count = items.len();
         match self.edge.put_back(count, tail) {
             Taken::Nothing => return true,
@@ -90,12 +104,14 @@ impl<R: Feed, U> Crew<R, U> {
                 stats.add(Count::Dropped, count as u64);
                 return true;
             }
-            Taken::Chunk(ticket) => self.work(ticket, items, work),
+            Taken::Chunk(ticket) => {
+                stats.add(Count::Taken, count as u64);
+                self.work(ticket, items, work);
+            }
         }
-        let done = watch.nanos();
-        stats.add(Count::Taken, count as u64);
-        stats.add(Count::BusyNanos, done - pulled);
-        self.adapt(size, count, done - claimed);
+        let pulled = mem::replace(now, watch.nanos());
+        stats.add(Count::BusyNanos, *now - pulled);
+        self.adapt(size, count, *now - claimed);
         true
     }
 
@@ -135,7 +151,7 @@ impl<R: Feed, U> Crew<R, U> {
         items: Vec<R::Item>,
         work: &mut impl Work<R::Item, U, R::Error>,
     ) {
-        let mut out = Vec::with_capacity(items.len());
+        let mut out = Vec::new();
         let worked =
             catch_unwind(AssertUnwindSafe(|| work.work(&self.edge, &ticket, items, &mut out)));
         let fault = match worked {

@@ -126,7 +126,7 @@ impl<T, E> Edge<T, E> {
         match claim {
             Claim::Granted { most } => Step::Ready(Some(most)),
             Claim::Over => Step::Ready(None),
-            Claim::Wait(_) => Step::Queued { spin: true },
+            Claim::Wait(_) => Step::Queued { spin: self.control.may_spin() },
         }
     }
 
@@ -314,7 +314,7 @@ impl<T, E> Reader<T, E> {
             Some(chunk) => Step::Ready(Ok(chunk)),
             // After the waker is there: who cancels sets the word, and looks into the slots then.
             None if edge.control.is_cancelled() => Step::Ready(Err(Fault::Cancelled)),
-            None => Step::Queued { spin: true },
+            None => Step::Queued { spin: edge.control.may_spin() },
         })
     }
 

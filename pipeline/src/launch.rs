@@ -74,6 +74,8 @@ impl<'env> Launch<'env> {
             Some(error) => Err(error),
             None => {
                 let Self { control, edges, stats, jobs, .. } = self;
+                // This thread reads.
+                control.set_threads(jobs.len() + 1);
                 let watch = Watch::start();
                 Ok((Arc::new(Canceller { control, edges, stats, watch }), jobs))
             }

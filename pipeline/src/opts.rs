@@ -61,6 +61,8 @@ const CHUNK: RangeInclusive<usize> = 1..=4096;
 const CHUNKS_FOR_EACH: usize = 8;
 /// … and for all of them, at the least.
 const CHUNKS_AT_LEAST: usize = 64;
+/// Chunks under way at the most: each has a slot that is there from the start.
+const CHUNKS_AT_MOST: usize = 2048;
 /// A chunk of items that are found to be fast is no larger than this, in items and in bytes.
 const CHUNK_ITEMS: usize = 512;
 const CHUNK_BYTES: usize = 8 * 1024;
@@ -83,7 +85,8 @@ impl Opts {
 
     /// How many items of the stage may be under way, from 1 to 65 536: taken from the stage before,
     /// and their results not yet used up by the next. It bounds the memory, and how far an ordered
-    /// stage gets ahead of an item that takes long.
+    /// stage gets ahead of an item that takes long. There are at most 2048 chunks under way, however
+    /// small.
     ///
     /// Unless it is said: 8 for each worker and at least 64, times the size of a chunk. That is 1 as
     /// long as items take some ten microseconds, and at most 512 and 8 KiB if they are found to be
@@ -143,7 +146,7 @@ impl Opts {
         check("workers", self.workers, WORKERS)?;
         check("window", self.window.unwrap_or(1), WINDOW)?;
         check("chunk", self.chunk.unwrap_or(1), CHUNK)?;
-        let chunks = self.window.unwrap_or_else(|| self.chunks_by_default());
+        let chunks = self.window.unwrap_or_else(|| self.chunks_by_default()).min(CHUNKS_AT_MOST);
         Ok(Plan {
             order: self.order,
             workers: self.workers,

@@ -109,7 +109,8 @@ subjects! {
         })
     };
     Readahead "pariter readahead" Rival |items| {
-        let all = (0..items).readahead().map(square).readahead().filter(passes);
+        let all = (0..items).readahead_custom(|o| o.buffer_size(1024)).map(square);
+        let all = all.readahead_custom(|o| o.buffer_size(1024)).filter(passes);
         all.fold(0, u64::wrapping_add)
     };
     ParMap "pariter parallel_map" Rival |items| {

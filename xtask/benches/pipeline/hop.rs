@@ -179,6 +179,6 @@ impl Subject for Readahead {
 
 impl Many for Readahead {
     fn sum(items: u64) -> u64 {
-        (0..items).readahead().sum()
+        (0..items).readahead_custom(|o| o.buffer_size(1024)).sum()
     }
 }
