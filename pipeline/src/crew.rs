@@ -167,8 +167,8 @@ impl<R: Feed, U> Crew<R, U> {
     /// Larger chunks while one takes no longer than some ten wake-ups would, smaller ones if it takes
     /// so long that others may have nothing to do meanwhile.
     fn adapt(&self, size: usize, count: usize, nanos: u64) {
-        const SHORT: u64 = 15_000;
-        const LONG: u64 = 60_000;
+        const SHORT: u64 = 30_000;
+        const LONG: u64 = 120_000;
         if self.plan.is_fixed {
             return;
         }

@@ -272,7 +272,7 @@ impl<T, E> Reader<T, E> {
             self.retired.0 += 1;
             self.retired.1 += weight;
         }
-        let Window { chunks, items } = self.edge.window;
+        let Window { chunks, items, .. } = self.edge.window;
         if self.retired.0 * 4 >= chunks || self.retired.1 * 4 >= items {
             self.give_back();
         }

@@ -61,7 +61,10 @@ const CHUNK: RangeInclusive<usize> = 1..=4096;
 const CHUNKS_FOR_EACH: usize = 8;
 /// … and for all of them, at the least.
 const CHUNKS_AT_LEAST: usize = 64;
-/// Chunks under way at the most: each has a slot that is there from the start.
+/// The same for chunks of more than one item, which are fast: some milliseconds' work, since whoever
+/// reads may have to wait so long for a core that the workers have.
+const CHUNKS_OF_FAST: usize = 512;
+/// Chunks under way at the most, where the window is said: each has a slot that is there from the start.
 const CHUNKS_AT_MOST: usize = 2048;
 /// A chunk of items that are found to be fast is no larger than this, in items and in bytes.
 const CHUNK_ITEMS: usize = 512;
@@ -88,9 +91,9 @@ impl Opts {
     /// stage gets ahead of an item that takes long. There are at most 2048 chunks under way, however
     /// small.
     ///
-    /// Unless it is said: 8 for each worker and at least 64, times the size of a chunk. That is 1 as
-    /// long as items take some ten microseconds, and at most 512 and 8 KiB if they are found to be
-    /// faster.
+    /// Unless it is said: 8 for each worker and at least 64, while items travel alone, as they do
+    /// when they take some ten microseconds or more. Items that are found to be faster travel in chunks,
+    /// of at most 512 items and 8 KiB, and then it is so many times as many.
     pub fn window(self, items: usize) -> Self {
         Self { window: Some(items), ..self }
     }
@@ -146,11 +149,14 @@ impl Opts {
         check("workers", self.workers, WORKERS)?;
         check("window", self.window.unwrap_or(1), WINDOW)?;
         check("chunk", self.chunk.unwrap_or(1), CHUNK)?;
-        let chunks = self.window.unwrap_or_else(|| self.chunks_by_default()).min(CHUNKS_AT_MOST);
+        let (chunks, alone) = match self.window {
+            Some(window) => (window.min(CHUNKS_AT_MOST), window.min(CHUNKS_AT_MOST)),
+            None => (CHUNKS_OF_FAST.max(self.chunks_by_default()), self.chunks_by_default()),
+        };
         Ok(Plan {
             order: self.order,
             workers: self.workers,
-            window: Window { chunks: chunks as u64, items: self.bound(bytes) },
+            window: Window { chunks: chunks as u64, alone: alone as u64, items: self.bound(bytes) },
             chunk: self.largest_chunk(bytes),
             is_fixed: self.chunk.is_some(),
         })

@@ -133,7 +133,7 @@ where
         let name = self.opts.named(self.default_name);
         let plan = self.opts.plan(Self::BYTES, &name).unwrap_or_else(|error| {
             launch.refuse(error);
-            let window = Window { chunks: 1, items: 1 };
+            let window = Window { chunks: 1, alone: 1, items: 1 };
             Plan { order: Order::AsTaken, workers: 0, window, chunk: 1, is_fixed: true }
         });
         let workers = plan.workers;

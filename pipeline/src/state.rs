@@ -20,6 +20,8 @@ pub(crate) enum Order {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
     pub(crate) chunks: u64,
+    /// Chunks while each is of one item only, because items are slow or large: no more than `chunks`.
+    pub(crate) alone: u64,
     pub(crate) items: usize,
 }
 
@@ -43,6 +45,8 @@ pub(crate) struct Desk<W> {
     chunks: u64,
     items: usize,
     claimed: usize,
+    /// How many items the last one asked for.
+    asked: usize,
     /// Items that were ever taken: the number of the next one.
     index: u64,
     /// Chunks that have no slot yet.
@@ -112,6 +116,7 @@ impl<W> Desk<W> {
             chunks: 0,
             items: 0,
             claimed: 0,
+            asked: 1,
             index: 0,
             running: 0,
             slot: 0,
@@ -122,6 +127,7 @@ impl<W> Desk<W> {
 
     /// Asks for the source, and for room for `most` items at the most.
     pub(crate) fn claim(&mut self, most: usize) -> Claim {
+        self.asked = most;
         match self.seat {
             Seat::Gone => Claim::Over,
             Seat::Taken => Claim::Wait(Why::Source),
@@ -223,7 +229,8 @@ impl<W> Desk<W> {
     }
 
     fn has_room(&self) -> bool {
-        self.chunks < self.window.chunks && self.items < self.window.items
+        let chunks = if self.asked > 1 { self.window.chunks } else { self.window.alone };
+        self.chunks < chunks && self.items < self.window.items
     }
 
     /// One is enough, and none if one is on the way: it calls the next when it puts the source back.

@@ -11,7 +11,7 @@ use std::ops::ControlFlow::Continue;
 use std::time::Duration;
 
 fn edge(order: Order, window: usize) -> Arc<Edge<u8, u8>> {
-    let window = Window { chunks: window as u64, items: window };
+    let window = Window { chunks: window as u64, alone: window as u64, items: window };
     let stats = Arc::new(Stats::new("edge".into(), 1));
     Arc::new(Edge::new(order, window, Arc::new(Control::new()), stats))
 }

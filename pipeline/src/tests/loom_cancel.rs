@@ -13,7 +13,7 @@ fn cancel(control: &Control, edges: &[&dyn Cancel]) {
 }
 
 fn edge(control: &Arc<Control>) -> Arc<Edge<u8, u8>> {
-    let window = Window { chunks: 1, items: 1 };
+    let window = Window { chunks: 1, alone: 1, items: 1 };
     let stats = Arc::new(Stats::new("model".into(), 1));
     Arc::new(Edge::new(Order::AsTaken, window, Arc::clone(control), stats))
 }

@@ -4,7 +4,7 @@ use crate::state::{Call, Claim, Desk, Order, Taken, Ticket, Why, Window};
 use proptest::prelude::*;
 
 fn desk(order: Order, chunks: u64, items: usize) -> Desk<&'static str> {
-    Desk::new(order, Window { chunks, items })
+    Desk::new(order, Window { chunks, alone: chunks, items })
 }
 
 fn one<W>(call: Call<W>) -> Option<W> {
@@ -47,6 +47,19 @@ fn the_window_counts_items_and_chunks() {
     assert_eq!(desk.claim(9), Claim::Granted { most: 4 });
     assert_eq!(one(desk.put_back(1, false).2), None, "two chunks are under way");
     assert_eq!(one(desk.retire(1, 1)), Some("one"));
+}
+
+#[test]
+fn items_that_travel_alone_have_less_room() {
+    let mut desk = Desk::<&str>::new(Order::AsTaken, Window { chunks: 3, alone: 1, items: 9 });
+    assert_eq!(desk.claim(1), Claim::Granted { most: 1 });
+    let _ = desk.put_back(1, false);
+    assert_eq!(desk.claim(1), Claim::Wait(Why::Window));
+    for _ in 0..2 {
+        assert_eq!(desk.claim(2), Claim::Granted { most: 2 });
+        let _ = desk.put_back(2, false);
+    }
+    assert_eq!(desk.claim(2), Claim::Wait(Why::Window));
 }
 
 #[test]
@@ -106,7 +119,7 @@ proptest! {
         is_ordered in any::<bool>(),
     ) {
         let order = if is_ordered { Order::AsTaken } else { Order::AsDone };
-        let mut desk = Desk::new(order, Window { chunks, items });
+        let mut desk = Desk::new(order, Window { chunks, alone: chunks, items });
         let (mut asleep, mut called) = (Vec::new(), Vec::<usize>::new());
         let (mut holder, mut running, mut done) = (None, Vec::new(), Vec::new());
         let (mut slots, mut next_worker) = (Vec::new(), 0);

@@ -78,7 +78,7 @@ pub(super) fn crew<R, U>(
 where
     R: Feed<Error = u8>,
 {
-    let window = Window { chunks: window as u64, items: window };
+    let window = Window { chunks: window as u64, alone: window as u64, items: window };
     let plan = Plan { order, workers: 2, window, chunk: 1, is_fixed: true };
     let stats = Arc::new(Stats::new("model".into(), 2));
     Arc::new(Crew::new(source, plan, Arc::clone(control), stats))

@@ -10,7 +10,8 @@ use std::time::Instant;
 pub fn scenarios() -> Vec<Scenario> {
     let scenario = |name: &str| Scenario::new(name, Unit::Wall).sample_ms(40);
     vec![
-        entries!(scenario("hop/many"), many(): Ours, Ours64, Items, Chunked, Readahead),
+        entries!(scenario("hop/many"), many(): Ours, Items, Chunked, Readahead),
+        entries!(scenario("hop/many/chunks-of-64"), many(): Ours64, Chunked),
         entries!(scenario("hop/alone").sample_ms(20), alone(): Ours, Items),
         entries!(scenario("hop/start"), start(): Ours, Items),
     ]
@@ -98,7 +99,7 @@ impl Echo for Ours {
 struct Ours64;
 
 impl Subject for Ours64 {
-    const NAME: &'static str = "ours, chunks of 64";
+    const NAME: &'static str = "ours";
     const ROLE: Role = Role::Ours;
 }
 

@@ -14,9 +14,24 @@ const WORKERS: usize = 2;
 
 pub fn scenarios() -> Vec<Scenario> {
     let scenario = |name: &str| Scenario::new(name, Unit::Wall).sample_ms(40);
+    let (short, long) = (1_000, 10_000);
     vec![
-        entries!(scenario("work/1us"), each(1_000): Ordered, Unordered, Ideal, RayonIter, RayonBridge, ParMap, ByHand),
-        entries!(scenario("work/10us"), each(10_000): Ordered, Unordered, Ideal, RayonIter, RayonBridge, ParMap, ByHand),
+        entries!(
+            scenario("work/1us"),
+            each(short): Ordered, Ideal, RayonIter, ParMap,
+        ),
+        entries!(
+            scenario("work/1us/unordered"),
+            each(short): Unordered, Ideal, RayonBridge, ByHand,
+        ),
+        entries!(
+            scenario("work/10us"),
+            each(long): Ordered, Ideal, RayonIter, ParMap,
+        ),
+        entries!(
+            scenario("work/10us/unordered"),
+            each(long): Unordered, Ideal, RayonBridge, ByHand,
+        ),
     ]
 }
 
@@ -57,7 +72,7 @@ impl Sum for Ordered {
 struct Unordered;
 
 impl Subject for Unordered {
-    const NAME: &'static str = "ours, unordered";
+    const NAME: &'static str = "ours";
     const ROLE: Role = Role::Ours;
 }
 
