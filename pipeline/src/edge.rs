@@ -272,8 +272,8 @@ impl<T, E> Reader<T, E> {
             self.retired.0 += 1;
             self.retired.1 += weight;
         }
-        let Window { chunks, items, .. } = self.edge.window;
-        if self.retired.0 * 4 >= chunks || self.retired.1 * 4 >= items {
+        let Window { alone, items, .. } = self.edge.window;
+        if self.retired.0 * 4 >= alone || self.retired.1 * 4 >= items {
             self.give_back();
         }
     }
