@@ -164,11 +164,12 @@ impl<R: Feed, U> Crew<R, U> {
         self.edge.commit(ticket, out, fault);
     }
 
-    /// Larger chunks while one takes no longer than some ten wake-ups would, smaller ones if it takes
-    /// so long that others may have nothing to do meanwhile.
+    /// Larger chunks while one takes no longer than a wake-up across cores does, smaller ones if it
+    /// takes so long that others may have nothing to do meanwhile. Each chunk wakes the reader, which
+    /// takes some five microseconds from the workers where they have all the cores.
     fn adapt(&self, size: usize, count: usize, nanos: u64) {
-        const SHORT: u64 = 30_000;
-        const LONG: u64 = 120_000;
+        const SHORT: u64 = 50_000;
+        const LONG: u64 = 200_000;
         if self.plan.is_fixed {
             return;
         }

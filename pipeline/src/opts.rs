@@ -92,7 +92,7 @@ impl Opts {
     /// small.
     ///
     /// Unless it is said: 8 for each worker and at least 64, while items travel alone, as they do
-    /// when they take some ten microseconds or more. Items that are found to be faster travel in chunks,
+    /// when they take some fifty microseconds or more. Items that are found to be faster travel in chunks,
     /// of at most 512 items and 8 KiB, and then it is so many times as many.
     pub fn window(self, items: usize) -> Self {
         Self { window: Some(items), ..self }
