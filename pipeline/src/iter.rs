@@ -1,0 +1,74 @@
+//! A pipeline as an iterator, on threads of its own.
+
+use crate::ends::next;
+use crate::error::RunError;
+use crate::launch::{Detached, detach, join, settle};
+use crate::pipe::Pipe;
+use crate::stage::Stage;
+use std::fmt;
+use std::iter::FusedIterator;
+
+/// The results of a pipeline that owns what it uses.
+///
+/// After an error there is nothing more. Dropping it stops the pipeline, an infinite source included,
+/// and waits until its threads have ended: those that run the user's functions, or wait in the source's
+/// `next`, do so when these return.
+pub struct IntoIter<S: Stage> {
+    state: Option<Detached<S::Running>>,
+    refused: Option<RunError<S::Error>>,
+}
+
+/// The threads start here. If they cannot, the only item is the error.
+impl<S: Stage + 'static, P> IntoIterator for Pipe<S, P> {
+    type Item = Result<S::Item, RunError<S::Error>>;
+    type IntoIter = IntoIter<S>;
+
+    fn into_iter(self) -> IntoIter<S> {
+        match detach(self.stage) {
+            Ok(state) => IntoIter { state: Some(state), refused: None },
+            Err(error) => IntoIter { state: None, refused: Some(RunError::Build(error)) },
+        }
+    }
+}
+
+impl<S: Stage> IntoIter<S> {
+    /// Stops everything and waits for it.
+    fn end(&mut self) {
+        if let Some(Detached { running, canceller, threads }) = self.state.take() {
+            canceller.cancel();
+            drop(running);
+            join(threads);
+        }
+    }
+}
+
+impl<S: Stage> Iterator for IntoIter<S> {
+    type Item = Result<S::Item, RunError<S::Error>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(refused) = self.refused.take() {
+            return Some(Err(refused));
+        }
+        match next(&mut self.state.as_mut()?.running) {
+            Ok(item) => item.map(Ok),
+            Err(end) => {
+                self.end();
+                end.err().map(|fault| Err(settle(fault)))
+            }
+        }
+    }
+}
+
+impl<S: Stage> FusedIterator for IntoIter<S> {}
+
+impl<S: Stage> Drop for IntoIter<S> {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl<S: Stage> fmt::Debug for IntoIter<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IntoIter").field("is_running", &self.state.is_some()).finish()
+    }
+}

@@ -1,0 +1,1 @@
+../../semaphore/src/primitives.rs

@@ -1,0 +1,17 @@
+//! White box: the pure state machine and, in a model, the protocols around it. Each model hunts one
+//! race, is named after it, and has a mutant in `xtask/mutants/pipeline` that it must catch.
+
+#[cfg(not(lockgate_loom))]
+mod edge;
+#[cfg(lockgate_loom)]
+mod loom_cancel;
+#[cfg(lockgate_loom)]
+mod loom_ends;
+#[cfg(lockgate_loom)]
+mod loom_flow;
+#[cfg(not(lockgate_loom))]
+mod ring;
+#[cfg(not(lockgate_loom))]
+mod state;
+#[cfg(lockgate_loom)]
+mod support;

@@ -1,0 +1,11 @@
+//! Black box: what users see.
+#![cfg(feature = "sync")]
+#![allow(clippy::disallowed_methods, reason = "tests look at the clock")]
+
+mod ends;
+mod errors;
+mod laws;
+mod operators;
+mod properties;
+mod regressions;
+mod support;
