@@ -264,6 +264,7 @@ impl<J: Entry> Engine<J> {
     }
 
     /// The next job, of the deck, the queue or another's deck; without one the worker falls asleep.
+    #[cfg(any(feature = "async", test))]
     pub(crate) fn next(
         &self,
         seat: &Arc<Seat<J>>,

@@ -42,7 +42,7 @@ impl Adapt {
         found.tuner.size()
     }
 
-    /// A job has ended.
+    /// A job begins; those before it have ended.
     #[inline]
     pub(super) fn note<W: Work>(&self, house: &Arc<House<'_, W>>) {
         // ORDERING: Relaxed: counts; what is decided by them is decided under the lock.

@@ -249,12 +249,13 @@ impl<'env, W: Work> House<'env, W> {
                 None => break,
             };
             let Item { entry, strand, .. } = item;
-            let outcome = self.finish(entry.run(&self.hooks, &self.context));
-            done = Some(Done { outcome, strand });
-            habits.worked = true;
+            // Before it runs: afterwards, what comes because it is over would count as what waits.
             if let Some(adapt) = &self.adapt {
                 adapt.note(self);
             }
+            let outcome = self.finish(entry.run(&self.hooks, &self.context));
+            done = Some(Done { outcome, strand });
+            habits.worked = true;
         }
         // It has no seat any more: what the hook submits goes through the queue.
         INSIDE.with(|it| it.set(Inside { seat: usize::MAX, ..inside }));
