@@ -84,8 +84,8 @@ where
         self.kept().begin()
     }
 
-    fn refuse(&mut self, why: JobError) {
-        self.kept().refuse(why);
+    fn refuse(&mut self, why: JobError) -> bool {
+        self.kept().refuse(why)
     }
 
     fn take_back(mut self) -> Result<F, Self> {
@@ -97,8 +97,11 @@ where
 impl<F, T, E> Drop for Entrant<F, T, E> {
     fn drop(&mut self) {
         if self.owes {
-            // CANCEL: it has no place yet, and goes with the request.
-            drop(self.leave());
+            // CANCEL: it has no place yet, and goes with the request; or a cancel of the group has ended it,
+            // which says that it is withdrawn.
+            if self.leave().is_none() {
+                self.cell.judge().0.house.engine.note_unplaced();
+            }
         }
     }
 }

@@ -23,8 +23,8 @@ pub(super) trait Draft {
     fn entry(&mut self) -> Work;
     /// Begins with it where it is, without the queue.
     fn begin(&mut self) -> Result<Body, Outcome>;
-    /// It is not to be run.
-    fn refuse(&mut self, why: JobError);
+    /// It is not to be run; `false` if it has had its end already.
+    fn refuse(&mut self, why: JobError) -> bool;
     /// What was given, if it was not accepted. Itself, if it has had its end all the same.
     fn take_back(self) -> Result<Self::Job, Self>
     where
@@ -55,8 +55,8 @@ where
         (Arc::clone(&self.0) as Arc<dyn Claim>).begin().map(Body::Job)
     }
 
-    fn refuse(&mut self, why: JobError) {
-        self.0.refuse(why);
+    fn refuse(&mut self, why: JobError) -> bool {
+        self.0.refuse(why)
     }
 
     fn take_back(self) -> Result<F, Self> {
@@ -102,9 +102,12 @@ where
         }
     }
 
-    fn refuse(&mut self, why: JobError) {
+    fn refuse(&mut self, why: JobError) -> bool {
         match self {
-            Self::Plain(job) => drop_payload(job.take()),
+            Self::Plain(job) => {
+                drop_payload(job.take());
+                true
+            }
             Self::Kept(kept) => kept.refuse(why),
         }
     }
@@ -183,10 +186,17 @@ impl<'p, D: Draft> Placing<'p, D> {
             let Some(draft) = self.draft.take() else { unreachable!("it is placed once") };
             return Poll::Ready(match placed {
                 Ok(()) => Ok(draft),
-                Err(reason) => draft.take_back().map_or_else(Ok, |job| {
-                    house.hooks.note_rejected(&house.engine, reason);
-                    Err(Rejected::new(job, reason))
-                }),
+                Err(reason) => match draft.take_back() {
+                    Ok(job) => {
+                        house.hooks.note_rejected(&house.engine, reason);
+                        Err(Rejected::new(job, reason))
+                    }
+                    // It is of a group, which was cancelled meanwhile.
+                    Err(draft) => {
+                        house.engine.note_unplaced();
+                        Ok(draft)
+                    }
+                },
             });
         }
     }
@@ -194,8 +204,7 @@ impl<'p, D: Draft> Placing<'p, D> {
     /// What to do with it first of all.
     fn first(&mut self) -> Step {
         let house = self.submitter.house;
-        let Some(draft) = &mut self.draft else { unreachable!("it is placed once") };
-        if let Err(reason) = draft.admit() {
+        if let Err(reason) = draft_of(&mut self.draft).admit() {
             return Some(Err(reason));
         }
         if self.runs && house.is_inside() {
@@ -223,9 +232,10 @@ impl<'p, D: Draft> Placing<'p, D> {
             }
             Reject::CallerRuns => self.run_here(),
             Reject::DropNewest => {
-                house.hooks.note_rejected(&house.engine, Reason::Full);
-                if let Some(draft) = &mut self.draft {
-                    draft.refuse(JobError::Dropped);
+                if draft_of(&mut self.draft).refuse(JobError::Dropped) {
+                    house.hooks.note_rejected(&house.engine, Reason::Full);
+                } else {
+                    house.engine.note_unplaced();
                 }
                 Some(Ok(()))
             }
@@ -242,11 +252,15 @@ impl<'p, D: Draft> Placing<'p, D> {
             // It has to wait for its turn behind others, whoever asks.
             return Some(Err(Reason::Full));
         }
-        let Some(draft) = &mut self.draft else { unreachable!("it is placed once") };
-        match draft.begin() {
+        match draft_of(&mut self.draft).begin() {
             Ok(body) => {
                 self.stage = Stage::Here(Some(body));
                 None
+            }
+            // It is of a group, which was cancelled meanwhile.
+            Err(Outcome::Void) => {
+                self.submitter.house.engine.note_unplaced();
+                Some(Ok(()))
             }
             Err(outcome) => {
                 self.submitter.house.engine.note_outside(outcome);
@@ -274,8 +288,12 @@ impl<'p, D: Draft> Placing<'p, D> {
 }
 
 fn entry<D: Draft>(draft: &mut Option<D>) -> Work {
+    draft_of(draft).entry()
+}
+
+fn draft_of<D: Draft>(draft: &mut Option<D>) -> &mut D {
     match draft {
-        Some(draft) => draft.entry(),
+        Some(draft) => draft,
         None => unreachable!("it is placed once"),
     }
 }

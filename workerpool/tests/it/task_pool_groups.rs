@@ -301,6 +301,43 @@ fn a_cancel_reaches_a_job_that_has_no_place_yet() {
     });
 }
 
+/// It never comes into the queue, so it is nobody's void place there.
+#[test]
+fn a_job_that_is_over_before_it_has_a_place_is_counted_once() {
+    on_both(|| async {
+        for ends in ["dropped", "closed", "newest"] {
+            let reject = if ends == "newest" { Reject::DropNewest } else { Reject::Block };
+            let builder = Pool::builder().limit(1).queue(Queue::Bounded(1)).reject(reject);
+            let pool = builder.build().unwrap();
+            let group = pool.group::<u32>();
+            let gate = occupy(&pool.group::<u32>()).await;
+            pool.spawn(async {}).await.unwrap();
+            let mut waits = group.submit(async { Ok(()) });
+            if ends != "newest" {
+                assert!((&mut waits).now_or_never().is_none());
+                group.cancel();
+                assert_eq!((pool.metrics().queued, pool.metrics().submitted), (1, 2), "{ends}");
+            }
+            match ends {
+                "dropped" => drop(waits),
+                "closed" => {
+                    drop(pool.shutdown());
+                    let job = waits.await.expect("it was accepted, and aborted");
+                    assert!(matches!(job.await, Err(JobError::Aborted)));
+                }
+                _ => drop(waits.await.unwrap()),
+            }
+            let metrics = pool.metrics();
+            let counted = if ends == "newest" { (1, 2, 1) } else { (1, 3, 0) };
+            assert_eq!((metrics.queued, metrics.submitted, metrics.rejected), counted, "{ends}");
+            gate.open(1);
+            assert!(group.await.is_err());
+            pool.wait_idle().await;
+            assert_eq!((pool.metrics().queued, pool.metrics().completed), (0, 2), "{ends}");
+        }
+    });
+}
+
 #[test]
 fn jobs_submit_to_their_own_group() {
     on_both(|| async {
