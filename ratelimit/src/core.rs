@@ -94,20 +94,12 @@ pub(crate) enum Due {
 const ASIDE: u32 = 64;
 
 /// Where a request left the open road.
-#[derive(Debug)]
-pub(crate) enum Leaving {
+enum Leaving {
     /// Before the clock was read.
     Unread,
     At(u64),
-    /// Somebody else, who may well go on, exchanged the word.
-    Lost(u64),
-}
-
-impl Leaving {
-    /// Who loses the word has company, but for a change, which is over.
-    pub(crate) const fn lost(word: Word, is: Word, now: u64) -> Self {
-        if is.same_epoch(word) { Self::Lost(now) } else { Self::At(now) }
-    }
+    /// Somebody else exchanged this word.
+    Lost(u64, Word),
 }
 
 impl Core {
@@ -159,14 +151,22 @@ impl Core {
         exchanged.map(drop).map_err(Word)
     }
 
-    /// The same, for what is consumed in the end. Who loses has company, who gets further while this
-    /// one stands aside; a change is over.
+    /// The same, for what is consumed in the end.
     fn consume(&self, word: Word, to: u64) -> Result<(), Word> {
-        self.exchange(word, word.with(to)).inspect_err(|is| {
-            if is.same_epoch(word) {
-                spin(ASIDE);
-            }
+        let exchanged = self.exchange(word, word.with(to));
+        exchanged.inspect_err(|is| {
+            Self::stand_aside(word, *is);
         })
+    }
+
+    /// Who loses the word has company, which gets further while this one stands aside. If it was a
+    /// change, that is over. Says whether it stood aside.
+    pub(crate) fn stand_aside(word: Word, is: Word) -> bool {
+        let company = is.same_epoch(word);
+        if company {
+            spin(ASIDE);
+        }
+        company
     }
 
     /// P1: takes `n` if they are there.
@@ -182,10 +182,8 @@ impl Core {
             // Only now: what is loaded before the clock is read is old by the time of the exchange.
             let word = self.word();
             match self.slot(word).road(word, n, now) {
-                Road::Take(to) => match self.exchange(word, to) {
-                    Ok(()) => return Ok(()),
-                    Err(is) => left = Leaving::lost(word, is, now),
-                },
+                Road::Take(to) if self.exchange(word, to).is_ok() => return Ok(()),
+                Road::Take(_) => left = Leaving::Lost(now, word),
                 Road::Deny(denied) if self.still(word) => return Err(denied),
                 Road::Deny(_) | Road::Leave => {}
             }
@@ -204,8 +202,8 @@ impl Core {
         let now = match left {
             Leaving::Unread => return self.try_acquire_slow(n, clock).map(drop),
             Leaving::At(now) => now,
-            Leaving::Lost(now) => {
-                spin(ASIDE);
+            Leaving::Lost(now, word) => {
+                Self::stand_aside(word, self.word());
                 now
             }
         };

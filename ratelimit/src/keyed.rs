@@ -38,7 +38,7 @@ use std::task::Waker;
 /// grants at most burst + rate · Δ tokens. Memory is bounded whoever chooses the keys: a bucket that
 /// is full again is the same as none, so its key makes room for others, and where all places are
 /// taken by keys that are not full, the [`Policy`] says what becomes of a new one. A key takes a
-/// number beside itself: 16 bytes for a `u64` key.
+/// number beside itself: 16 bytes for a `u64` key, and up to 34 right after its shard has grown.
 ///
 /// Keys are spread over shards by their hash, each under a lock of its own. A step of growth, or of
 /// a change for all keys, holds one of them at a time, and what is full again is swept up by those

@@ -83,7 +83,7 @@
 //!   Constructors without a `Result` panic on what is out of range; in a `const` that is an error of
 //!   compilation. Waiting panics on a tokio runtime without `enable_time`, and where the system
 //!   refuses the timer thread.
-//! * **Memory.** A limiter takes some 640 bytes and allocates nothing as long as nobody waits, whatever is
+//! * **Memory.** A limiter takes some 800 bytes and allocates nothing as long as nobody waits, whatever is
 //!   asked of it. A wait that has to sleep takes a timer, and a place in a list that is used again.
 //!
 //! # How to choose the burst

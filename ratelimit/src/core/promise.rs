@@ -134,7 +134,8 @@ impl Core {
     /// tokens that is. One whose moment has passed counts as used, and one that was granted at once
     /// also when the limiter was changed since.
     pub(crate) fn cancel(&self, promise: Promise, now: u64) -> u32 {
-        // Before its moment, no brim is as high as where it begins.
+        // Nobody was promised anything on top of it, so nobody moves. And before its moment, no brim is
+        // as high as where it begins.
         if promise.at.is_some_and(|at| now < at) && promise.word == self.word() {
             if let Some(to) = self.slot(promise.word).without(&promise) {
                 if self.consume(promise.word, to.consumed()).is_ok() {
@@ -272,7 +273,11 @@ impl Promise {
         let last = consumed.max(curve.mark);
         // Where nothing was rounded off, that is where it was promised to.
         let end = curve.unit_below(place);
-        let back = curve.returned(end, n, last);
+        let back = match last <= supply.floor {
+            // Nobody waits, and who took what was there at once has no moment to keep.
+            true => curve.units(n),
+            false => curve.returned(end, n, last),
+        };
         let to = curve.brim(consumed.saturating_sub(back), supply);
         if back == 0 || to >= consumed {
             return Unused::None;

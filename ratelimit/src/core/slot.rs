@@ -167,18 +167,15 @@ impl Slot {
         Some(Promise { place, n, at_once: false, line, at: Some(at), word: Word(to) })
     }
 
-    /// P3 on the open road: the word without a promise that was the last when it was made, and still
-    /// is. `None` if the mark lies behind it, or if it is of another line.
+    /// P3 on the open road: the word without a promise, for which it is still what that promise left.
+    /// `None` if the promise is of another line.
     #[inline]
     pub(crate) fn without(&self, promise: &Promise) -> Option<Word> {
         // ORDERING: Acquire, as in `read`.
         let read = |piece: &Piece| piece.load(Ordering::Acquire);
         let (word, units) = (promise.word, u64::from(promise.n).wrapping_mul(read(&self.unit)));
         let line = (read(&self.shape) >> 48) as u16;
-        if line != promise.line || read(&self.mark) > word.consumed() {
-            return None;
-        }
-        Some(Word(word.0.wrapping_sub(units)))
+        (line == promise.line).then(|| Word(word.0.wrapping_sub(units)))
     }
 
     #[inline]

@@ -1,7 +1,7 @@
 //! The core that several share, on one thread: what a defect that was found once looked like.
 
 use super::support::{assert_envelope, core, reserve, take};
-use crate::core::{Core, Due, Leaving, Promise};
+use crate::core::{Core, Due, Promise};
 use crate::quota::{Quota, Rate};
 use crate::state::{Change, Inherit, Word};
 use std::task::Waker;
@@ -100,10 +100,21 @@ fn what_was_there_at_once_is_not_given_back_from_below_the_brim() {
     let line = [2, 2].map(|n| reserve(&core, n, 0).at);
     assert_eq!(line, [Some(40), Some(80)]);
     assert_eq!(core.cancel(second, 0), 0);
+    // Nor when only a few were taken since: it began below the brim that there is now.
+    let core = Core::new(Quota::every(Duration::from_nanos(20)).burst(10), 0);
+    let first = reserve(&core, 5, 0);
+    core.refund(5, 0);
+    assert!(take(&core, 1, 0));
+    assert_eq!((core.cancel(first, 0), core.try_up_to(99, 0)), (0, 9));
     // In the same moment, and with nothing changed, it is.
     let core = Core::new(Quota::every(Duration::from_nanos(20)).burst(2), 0);
     let first = reserve(&core, 1, 0);
     assert_eq!((core.cancel(first, 0), core.try_up_to(9, 0)), (1, 2));
+    // Also where others have taken of it since, who wait for nothing.
+    let core = Core::new(Quota::every(Duration::from_nanos(20)).burst(9), 0);
+    let first = reserve(&core, 5, 0);
+    assert!(take(&core, 3, 0));
+    assert_eq!((core.cancel(first, 0), core.try_up_to(9, 0)), (5, 6));
 }
 
 /// A change of units leaves the line as it is: whoever is cancelled after it gives back what he would
@@ -148,12 +159,32 @@ fn a_cancel_from_the_middle_is_not_a_change() {
     assert_eq!((core.cancel(at_once, 0), core.cancel(last, 0)), (6, 1));
 }
 
+/// Until its moment a promise comes back; afterwards it is used, also if nobody came since.
+#[test]
+fn a_promise_is_used_when_its_moment_has_passed() {
+    for (now, back) in [(9, 1), (10, 1), (11, 0), (1_000, 0)] {
+        let core = core(10, 1, 0);
+        assert!(take(&core, 1, 0));
+        let promise = reserve(&core, 1, 0);
+        assert_eq!((promise.at, core.cancel(promise, now)), (Some(10), back), "at {now}");
+    }
+}
+
+/// What the crate's page says of its size.
+#[test]
+fn a_limiter_takes_six_pairs_of_cache_lines() {
+    assert_eq!(size_of::<Core>(), 6 * 128);
+}
+
 /// Whoever loses the word to another request stands aside; after a change there is nobody to wait for.
 #[test]
 fn only_company_is_waited_for() {
-    let word = |generation, consumed| Word::new(generation, consumed);
-    assert!(matches!(Leaving::lost(word(1, 5), word(1, 6), 7), Leaving::Lost(7)));
-    assert!(matches!(Leaving::lost(word(1, 5), word(2, 5), 7), Leaving::At(7)));
+    let core = core(10, 5, 0);
+    let word = Word(core.bits());
+    assert!(take(&core, 1, 0));
+    assert!(Core::stand_aside(word, Word(core.bits())));
+    core.change(Change::Refund(1), 0);
+    assert!(!Core::stand_aside(word, Word(core.bits())));
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -86,9 +86,8 @@ fn cancel_below_the_mark_meets_cancel() {
     });
 }
 
-/// Cancelling the last one is under way, its mark gone and its tokens not yet back, when the one before
-/// it is cancelled and another is promised as far as it was: whoever raises the mark to the same height
-/// anew keeps it, and who stands in front gives back no more than may be.
+/// Cancelling the last one is under way when the one before it is cancelled and another is promised as
+/// far as it was: who stands in front gives back no more than may be.
 #[test]
 fn cancel_meets_a_reservation_of_the_same_height() {
     explore(Explore::Preemptions(3), || {
@@ -110,9 +109,9 @@ fn cancel_meets_a_reservation_of_the_same_height() {
     });
 }
 
-/// One is promised who has seen the word and then finds the mark as high as he needs it, while the one
-/// who raised it is cancelled, so that the word is again what it was: the mark stays, and the one in
-/// front gives back nothing from over his head.
+/// One is promised who has seen the word, while another is promised as much and cancelled, so that the
+/// word is again what it was: he stands where he was told, and the one in front gives back nothing
+/// from over his head.
 #[test]
 fn reservation_meets_one_that_is_cancelled() {
     explore(Explore::All, || {

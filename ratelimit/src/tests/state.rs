@@ -1,8 +1,9 @@
 //! The bucket by itself, and the core that shares it, on one thread.
 
+use super::support::Random;
 use crate::core::{Core, Promise};
 use crate::quota::{Quota, Rate};
-use crate::state::Inherit;
+use crate::state::{Inherit, supply_time};
 use std::time::Duration;
 
 const MS: u64 = 1_000_000;
@@ -70,4 +71,26 @@ fn rates_change_and_tokens_stay() {
         200 * MS,
     );
     assert_eq!(reserve(&core, 1, 200 * MS).at, Some(400 * MS));
+}
+
+/// What is cut off of the step, and of the product with it, is in nobody's favour: the moment is the
+/// quotient, rounded up once.
+#[test]
+fn a_moment_is_a_quotient_rounded_up() {
+    let mut random = Random::new(5);
+    let mut below =
+        |bits: u64| (random.below(1 << 32) << 32 | random.below(1 << 32)) >> (64 - bits);
+    let mut fitted = 0;
+    for round in 0..200_000_u64 {
+        let (units, period) = (below(1 + round % 54), below(1 + round % 55).max(1));
+        let tokens = below(1 + round % 32).max(1);
+        let step = tokens << below(5);
+        // Also such as come out even.
+        let units = if round % 3 == 0 { units / step * step } else { units };
+        let exact = (u128::from(units) * u128::from(period)).div_ceil(u128::from(step));
+        let is = supply_time(units, step, period);
+        assert_eq!(is, u64::try_from(exact).ok(), "{units} {step} {period}");
+        fitted += u32::from(is.is_some());
+    }
+    assert!(fitted > 150_000, "{fitted}");
 }

@@ -23,7 +23,9 @@ pub fn scenarios() -> Vec<Scenario> {
         entries!(one("zipf"), draws(zipf): Ours, OursTsc, Governor),
         entries!(two, pair(): Ours, OursTsc, Governor),
         entries!(one("flood"), flood(): Ours, OursTsc, Governor),
+        entries!(one("longest-call"), longest(): Ours, Governor),
         entries!(Scenario::new("memory/key", Unit::Bytes), bytes(): Ours, Governor),
+        entries!(Scenario::new("memory/key/worst", Unit::Bytes), worst_bytes(): Ours, Governor),
     ]
 }
 
@@ -171,6 +173,44 @@ fn flood<K: ByKey>() -> impl FnMut(u64) -> Sample {
         let time = start.elapsed();
         assert_eq!(granted, KEYS, "{}", K::NAME);
         Sample::time(KEYS, time)
+    }
+}
+
+/// New keys until there is no place for one more, and some beyond: the longest call of all after the
+/// first million. Ours has grown to its full size by then.
+fn longest<K: ByKey>() -> impl FnMut(u64) -> Sample {
+    |_| {
+        let limiter = filled::<K>();
+        let mut longest = Duration::ZERO;
+        for nth in KEYS..KEYS + KEYS / 8 {
+            let key = key(nth);
+            let start = Instant::now();
+            black_box(black_box(&limiter).try_acquire(key));
+            longest = longest.max(start.elapsed());
+        }
+        Sample::time(1, longest)
+    }
+}
+
+/// The most that a key takes while a million come: that is when tables have just grown.
+fn worst_bytes<K: ByKey>() -> impl FnMut(u64) -> Sample {
+    const STEP: u64 = 1_000;
+    |_| {
+        let (mut limiter, mut bytes, mut worst) = (None, 0, 0.0_f64);
+        for keys in (STEP..=KEYS).step_by(STEP as usize) {
+            let counted = measure(|| {
+                let limiter = limiter.get_or_insert_with(|| K::new(LIMIT));
+                for nth in keys - STEP..keys {
+                    assert!(limiter.try_acquire(key(nth)), "{}: each has its own", K::NAME);
+                }
+            });
+            bytes += counted.bytes_current;
+            // What a limiter takes without any keys is nothing to go by.
+            if keys >= KEYS / 10 {
+                worst = worst.max(bytes as f64 / keys as f64);
+            }
+        }
+        Sample::count(1, worst)
     }
 }
 
