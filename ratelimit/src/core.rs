@@ -98,8 +98,8 @@ enum Leaving {
     /// Before the clock was read.
     Unread,
     At(u64),
-    /// Somebody else exchanged this word.
-    Lost(u64, Word),
+    /// Somebody else exchanged the word.
+    Lost(u64),
 }
 
 impl Core {
@@ -183,7 +183,7 @@ impl Core {
             let word = self.word();
             match self.slot(word).road(word, n, now) {
                 Road::Take(to) if self.exchange(word, to).is_ok() => return Ok(()),
-                Road::Take(_) => left = Leaving::Lost(now, word),
+                Road::Take(_) => left = Leaving::Lost(now),
                 Road::Deny(denied) if self.still(word) => return Err(denied),
                 Road::Deny(_) | Road::Leave => {}
             }
@@ -202,8 +202,12 @@ impl Core {
         let now = match left {
             Leaving::Unread => return self.try_acquire_slow(n, clock).map(drop),
             Leaving::At(now) => now,
-            Leaving::Lost(now, word) => {
-                Self::stand_aside(word, self.word());
+            Leaving::Lost(now) => {
+                // The word it was lost to is not kept, which would cost those who win. A change begins a
+                // line, so one that is older than this call was not what came between.
+                if self.slot(self.word()).start() < now {
+                    spin(ASIDE);
+                }
                 now
             }
         };

@@ -178,6 +178,12 @@ impl Slot {
         (line == promise.line).then(|| Word(word.0.wrapping_sub(units)))
     }
 
+    /// When the line began.
+    pub(crate) fn start(&self) -> u64 {
+        // ORDERING: Acquire, as in `read`.
+        self.start.load(Ordering::Acquire)
+    }
+
     #[inline]
     fn origin(&self) -> Tokens {
         // ORDERING: Acquire, as in `read`.
