@@ -112,8 +112,15 @@
 //!
 //! # When not to use it
 //!
-//! To split one computation over all cores, use rayon: its `join` costs a few nanoseconds, a job of a
-//! pool some fifty to a hundred. For tasks of which any number may be under way at once, a runtime is enough.
+//! * **rayon directly**: one computation that is split over all cores. Its `join` and its iterators cost a
+//!   few nanoseconds where a job of a pool costs some fifty to a hundred, and it needs no queue. A pool beside it
+//!   is for what blocks, has to be bounded or comes from many sides; `rayon::map` (feature `rayon`) is for a
+//!   map where both are there. Rayon has no bound, no priorities, and runs a stranger's job where one waits.
+//! * **tokio directly**: `tokio::spawn` for tasks of which any number may be under way at once, and that live
+//!   as long as a connection does; `spawn_blocking` for a call now and then that blocks. A pool is for what
+//!   comes faster than it can be done: it says no, or lets the submitter wait, before there is a task.
+//! * **A semaphore** where tasks are there already, and only a part of each is to be bounded; **an error
+//!   group** for work that fails together, and ends with the function that began it.
 //!
 //! # Coming from Go
 //!
@@ -126,9 +133,36 @@
 //! | `close(jobs); wg.Wait()` | `pool.shutdown().wait()?` |
 //! | `for _, batch := range chunks(items, 10)` and a `WaitGroup` | `pool.map_batched(items, BatchSize::Fixed(10), f).wait()?` |
 //! | "what is the best batch size?" | `BatchSize::Auto` |
-//! | `errgroup.Group` with `SetLimit`, pond's `NewGroup` | `pool.group()` |
-//! | ants' `NewPoolWithFunc(n, f)`, `Invoke(v)` | `Workers::new(n, f)?`, `workers.push(v)?` |
-//! | ants' `Tune`, by hand | `Pool::builder().threads(2..=64).adaptive()` |
+//! | `errgroup.Group` with `SetLimit` | `pool.group()` |
+//! | ants: `NewPool(n)`, `Submit(f)` | `Pool::builder().threads(0..=n).queue(Queue::Handoff)`, `pool.spawn(f)?` |
+//! | ants: `WithNonblocking`, `ErrPoolOverload` | `Reject::Fail`, or `try_submit`; `Reason::Full` |
+//! | ants: `NewPoolWithFunc(n, f)`, `Invoke(v)` | `Workers::new(n, f)?`, `workers.push(v)?` |
+//! | ants: `Tune(n)`, by hand or by a tuner of one's own | `pool.resize(n..=n)?`, or `Builder::adaptive` |
+//! | ants: `WithExpiryDuration`, `WithPanicHandler`, `Release`, `ReleaseTimeout` | `keep_alive`, `on_panic`, `shutdown`, `shutdown_timeout` |
+//! | pond: `NewPool(n, WithQueueSize(q))` | `Pool::builder().threads(n).queue(Queue::Bounded(q))` |
+//! | pond: `Go(f)`, `Submit(f).Wait()`, `TrySubmit(f)` | `spawn(f)?`, `submit(f)?.wait()?`, `try_submit(f)` |
+//! | pond: `NewGroup`, `NewSubpool(n)`, `NewResultPool` | `group()`, `subpool(n)`; every `submit` has a result |
+//! | pond: `Resize(n)`, `StopAndWait()` | `resize(n..=n)?`, `shutdown().wait()?` |
+//! | gammazero: `SubmitWait(f)`, `Pause(ctx)`, `Stop()`, `StopWait()` | `run(f).wait()?`, `pause()`, `shutdown_now()`, `shutdown().wait()?` |
+//!
+//! A context that ends a pool is `shutdown_now` here, which hands back what waits.
+//!
+//! # Coming from Java
+//!
+//! | `java.util.concurrent` | here |
+//! |---|---|
+//! | `ThreadPoolExecutor(core, max, keepAlive, queue, handler)` | `Pool::builder().threads(core..=max).keep_alive(d).queue(..).reject(..)` |
+//! | `LinkedBlockingQueue()`, `ArrayBlockingQueue(n)`, `SynchronousQueue` | `Queue::Unbounded`, `Bounded(n)`, `Handoff` |
+//! | `AbortPolicy`, `CallerRunsPolicy`, `DiscardPolicy`, `DiscardOldestPolicy` | `Reject::Fail`, `CallerRuns`, `DropNewest`, `DropOldest`; and `Block`, which Java lacks |
+//! | `execute`, `submit`, `invokeAll` | `spawn`, `submit`, `submit_batch` or `map` |
+//! | `Future.get()`, `get(timeout)`, `cancel(false)` | `Job::wait`, `wait_timeout`, `abort` |
+//! | `shutdown`, `shutdownNow`, `awaitTermination` | `shutdown`, `shutdown_now`, `shutdown_timeout` |
+//! | `beforeExecute` and `afterExecute`, `terminated` | spans of `tracing` and `on_panic`, `shutdown().wait()` |
+//! | `getActiveCount`, `getQueue().size()`, `getCompletedTaskCount` | `metrics()`: `running`, `queued`, `completed` |
+//! | `PriorityBlockingQueue` | `lanes(n)` and `pool.lane(i)`, of which none starves |
+//!
+//! Java's executor queues before it grows past `core`, so that with a queue without end `max` means nothing. A pool
+//! grows first: a worker is started, up to the most, whenever a job finds nobody free.
 //!
 //! # Features
 //!

@@ -1,8 +1,9 @@
 //! Workers that wait for jobs of their own pool.
 
 use super::loom_support::{Bell, Pool};
+use crate::hooks::Hooks;
 use crate::primitives::{Arc, Explore, explore};
-use crate::thread::house::{Hooks, Work};
+use crate::thread::house::Work;
 use crate::thread::submit::Submitter;
 use crate::thread::task::Task;
 

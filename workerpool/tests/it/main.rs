@@ -6,7 +6,6 @@
 mod adaptive;
 #[cfg(feature = "sync")]
 mod conservation;
-#[cfg(feature = "sync")]
 mod go_parity;
 #[cfg(feature = "sync")]
 mod group;
@@ -22,7 +21,6 @@ mod properties;
 mod rayon;
 #[cfg(feature = "metrics")]
 mod recorder;
-#[cfg(feature = "sync")]
 mod regressions;
 #[cfg(all(feature = "sync", feature = "serde"))]
 mod serde;

@@ -136,3 +136,22 @@ impl TaskGate {
         self.open.add_permits(tasks);
     }
 }
+
+/// Occupies so many workers of a pool of tasks until the gate lets them through.
+#[cfg(feature = "async")]
+pub(crate) async fn occupied(pool: &lockgate_workerpool::task::Pool, workers: u32) -> TaskGate {
+    let gate = TaskGate::new();
+    for _ in 0..workers {
+        pool.spawn(gate.clone().pass()).await.unwrap();
+    }
+    gate.come(workers).await;
+    gate
+}
+
+/// Gives way to other tasks until `holds`; `on_both` knows when it has been too long.
+#[cfg(feature = "async")]
+pub(crate) async fn turns_until(mut holds: impl FnMut() -> bool) {
+    while !holds() {
+        tokio::task::yield_now().await;
+    }
+}
