@@ -3,7 +3,7 @@
 use crate::control::Control;
 use crate::edge::{Edge, Reader, Tail};
 use crate::error::Fault;
-use crate::feed::{Fed, Feed};
+use crate::feed::{Fed, Feed, Until};
 use crate::primitives::atomic::{AtomicUsize, Ordering};
 use crate::primitives::{Arc, Mutex};
 use crate::state::{Order, Taken, Ticket, Why, Window};
@@ -121,7 +121,7 @@ impl<R: Feed, U> Crew<R, U> {
         let mut source = source?;
         let pulled = catch_unwind(AssertUnwindSafe(|| {
             loop {
-                let fed = source.feed(most, |item| {
+                let fed = source.feed(Until::NEVER, most, |item| {
                     items.push(item);
                     if items.len() == most { Break(()) } else { Continue(()) }
                 });

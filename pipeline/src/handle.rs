@@ -1,7 +1,7 @@
 //! A pipeline in the background, and who waits for it.
 
 use crate::error::{BuildError, Fault, RunError};
-use crate::feed::{ALL, Fed, Feed};
+use crate::feed::{ALL, Fed, Feed, Until};
 use crate::launch::{Canceller, Detached, detach, join};
 use crate::parker::{Step, drive};
 use crate::pipe::Pipe;
@@ -127,7 +127,7 @@ impl<R: Feed> Background<R> {
 
     fn read(&mut self) -> Result<(), Fault<R::Error>> {
         let Some(running) = &mut self.running else { return Ok(()) };
-        while running.feed(ALL, |_| Continue(()))? == Fed::More {}
+        while running.feed(Until::NEVER, ALL, |_| Continue(()))? == Fed::More {}
         Ok(())
     }
 }

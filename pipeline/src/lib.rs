@@ -27,7 +27,7 @@
 //! | | what |
 //! |---|---|
 //! | source | `thread::from_iter`: an iterator, a collection, a channel's receiver; `prefetch` |
-//! | operators, which fuse | `map`, `try_map`, `map_init`, `filter`, `filter_map`, `flat_map`, `inspect`, `scan`, `take`, `take_while`, `skip`, `skip_while`, `enumerate`, `chunks`, `unbatch` |
+//! | operators, which fuse | `map`, `try_map`, `map_init`, `filter`, `filter_map`, `flat_map`, `inspect`, `scan`, `take`, `take_while`, `skip`, `skip_while`, `enumerate`, `chunks`, `batch`, `batch_weighted`, `unbatch` |
 //! | stages with threads | `par_map`, `par_map_init`, `par_flat_map`, `try_par_map`, `buffer` |
 //! | of a fallible stage | `on_error` (`FailFast`, `skip`, `Errors`, `dead_letter`), `fallback`, `retry`, `retry_if`, `gate`, `panic_as`; `map_err`, `err_into` |
 //! | ends | `run`, `for_each`, `try_for_each`, `collect`, `count`, `fold`, `reduce`, `find`, `any`, `all`, `with_iter`, `into_iter`, `spawn` |
@@ -79,7 +79,7 @@
 //! | n goroutines on one channel | `.par_map(opts("f").workers(n).unordered(), f)` |
 //! | `select { case out <- v: case <-done: return }` | drop the iterator, `Handle::abort` |
 //! | rill's `OrderedMap(in, n, f)` | `.try_par_map(n, f)` |
-//! | rill's `Batch(in, n, -1)`, `Unbatch` | `.chunks(n)`, `.unbatch()` |
+//! | rill's `Batch(in, n, t)`, `Unbatch` | `.batch(n, t)`, or `.chunks(n)` without a time; `.unbatch()` |
 //! | rill's `Catch` | `.on_error(skip())`, `.fallback(f)` |
 //! | rill's `ForEach`, `Reduce`, `First`, `Any`, `All` | `for_each`, `reduce`, `find`, `any`, `all` |
 //! | `defer rill.Discard(results)` | nothing: dropping stops the pipeline |
@@ -93,6 +93,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg(feature = "sync")]
 
+mod batch;
 mod control;
 #[cfg(not(all(test, lockgate_loom)))]
 mod cores;

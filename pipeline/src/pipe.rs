@@ -11,6 +11,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 mod fallible;
+mod shape;
 
 /// A pipeline as it is described; nothing runs before one of its ends is called.
 ///

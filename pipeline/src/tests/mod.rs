@@ -2,6 +2,8 @@
 //! race, is named after it, and has a mutant in `xtask/mutants/pipeline` that it must catch.
 
 #[cfg(not(lockgate_loom))]
+mod batch;
+#[cfg(not(lockgate_loom))]
 mod edge;
 #[cfg(lockgate_loom)]
 mod loom_cancel;
@@ -9,6 +11,8 @@ mod loom_cancel;
 mod loom_ends;
 #[cfg(lockgate_loom)]
 mod loom_flow;
+#[cfg(lockgate_loom)]
+mod loom_shape;
 #[cfg(not(lockgate_loom))]
 mod ring;
 #[cfg(not(lockgate_loom))]

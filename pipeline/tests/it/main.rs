@@ -2,6 +2,7 @@
 #![cfg(feature = "sync")]
 #![allow(clippy::disallowed_methods, reason = "tests look at the clock")]
 
+mod batch;
 mod ends;
 mod errors;
 mod laws;
