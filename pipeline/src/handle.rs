@@ -117,6 +117,7 @@ impl<R: Feed> Background<R> {
         let ended = match ended {
             Ok(Ok(())) => Ok(Ok(self.canceller.report())),
             Ok(Err(Fault::Failed(failed))) => Ok(Err(RunError::Failed(failed))),
+            Ok(Err(Fault::Overflowed(error))) => Ok(Err(RunError::Overflowed(error))),
             Ok(Err(Fault::Cancelled)) => Ok(Err(RunError::Aborted)),
             Ok(Err(Fault::Panicked(payload))) | Err(payload) => Err(payload),
         };

@@ -29,6 +29,7 @@
 //! | source | `thread::from_iter`: an iterator, a collection, a channel's receiver; `prefetch` |
 //! | operators, which fuse | `map`, `try_map`, `map_init`, `filter`, `filter_map`, `flat_map`, `inspect`, `scan`, `take`, `take_while`, `skip`, `skip_while`, `enumerate`, `chunks`, `batch`, `batch_weighted`, `unbatch` |
 //! | stages with threads | `par_map`, `par_map_init`, `par_flat_map`, `try_par_map`, `buffer` |
+//! | of a buffer | `overflow`: `Block`, `DropOldest`, `DropNewest`, `Fail` |
 //! | of a fallible stage | `on_error` (`FailFast`, `skip`, `Errors`, `dead_letter`), `fallback`, `retry`, `retry_if`, `gate`, `panic_as`; `map_err`, `err_into` |
 //! | ends | `run`, `for_each`, `try_for_each`, `collect`, `count`, `fold`, `reduce`, `find`, `any`, `all`, `with_iter`, `into_iter`, `spawn` |
 //!
@@ -94,6 +95,7 @@
 #![cfg(feature = "sync")]
 
 mod batch;
+mod buffer;
 mod control;
 #[cfg(not(all(test, lockgate_loom)))]
 mod cores;
@@ -104,6 +106,7 @@ mod error;
 mod feed;
 mod handle;
 mod iter;
+mod lane;
 mod launch;
 mod ops;
 mod opts;
@@ -112,6 +115,7 @@ mod parker;
 mod pipe;
 mod policy;
 mod primitives;
+mod queue;
 mod report;
 mod ring;
 mod stage;
@@ -122,9 +126,10 @@ mod tests;
 pub mod thread;
 
 pub use ends::Items;
-pub use error::{BuildError, Failed, RunError};
+pub use error::{BuildError, Failed, Overflowed, RunError};
 pub use handle::Handle;
 pub use iter::IntoIter;
+pub use lane::Overflow;
 pub use opts::{Opts, opts};
 pub use pipe::{Fails, Pipe, Pure};
 pub use policy::{

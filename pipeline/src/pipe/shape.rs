@@ -1,7 +1,10 @@
-//! What gives a stream another shape: batches.
+//! What gives a stream another shape: batches, and buffers that drop.
 
 use super::Pipe;
 use crate::batch::{Batched, By, Each};
+use crate::buffer::Buffered;
+use crate::lane::Overflow;
+use crate::par::{BufferJob, Par};
 use crate::stage::Stage;
 use std::time::Duration;
 
@@ -71,5 +74,38 @@ impl<S: Stage, P> Pipe<S, P> {
         F: FnMut(&S::Item) -> usize,
     {
         Pipe::new(Batched { inner: self.stage, most, time, weigh: By(weight) })
+    }
+}
+
+/// What a [`buffer`](Pipe::buffer) does when it is full.
+impl<S: Stage, P> Pipe<Par<S, BufferJob>, P> {
+    /// Has the buffer drop items, or fail, when it is full: for a source that goes on whether somebody
+    /// reads or not. What is dropped is counted: `overflowed` in the [`Report`](crate::Report).
+    ///
+    /// The buffer takes from what is before it whatever there is. What waits in it are at most as many
+    /// items as it was given; what comes after takes them one by one, or as many as its chunks have.
+    ///
+    /// # Errors
+    ///
+    /// With [`Overflow::Fail`] the first item that has no place ends the pipeline, with
+    /// [`RunError::Overflowed`](crate::RunError::Overflowed), after everything that had one has come
+    /// through.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_pipeline::{Overflow, thread};
+    ///
+    /// // However slow the reader, it gets the latest one next.
+    /// let report = thread::from_iter(0..1000)
+    ///     .buffer(1)
+    ///     .overflow(Overflow::DropOldest)
+    ///     .for_each(|sample| assert!(sample < 1000))?;
+    /// let buffer = report.stage("buffer").unwrap();
+    /// assert_eq!(buffer.given + buffer.overflowed, 1000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn overflow(self, overflow: Overflow) -> Pipe<Buffered<S>, P> {
+        Pipe::new(Buffered::new(self.stage, overflow))
     }
 }

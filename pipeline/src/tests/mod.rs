@@ -5,12 +5,16 @@
 mod batch;
 #[cfg(not(lockgate_loom))]
 mod edge;
+#[cfg(not(lockgate_loom))]
+mod lane;
 #[cfg(lockgate_loom)]
 mod loom_cancel;
 #[cfg(lockgate_loom)]
 mod loom_ends;
 #[cfg(lockgate_loom)]
 mod loom_flow;
+#[cfg(lockgate_loom)]
+mod loom_queue;
 #[cfg(lockgate_loom)]
 mod loom_shape;
 #[cfg(not(lockgate_loom))]

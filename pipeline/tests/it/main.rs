@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests look at the clock")]
 
 mod batch;
+mod buffer;
 mod ends;
 mod errors;
 mod laws;
