@@ -75,7 +75,11 @@ pub(crate) fn run<R: Feed>(
     overflow: Overflow,
     capacity: usize,
 ) {
-    let fault = pump(source, capacity.min(TOGETHER), |items| {
+    let most = capacity.min(TOGETHER);
+    let pass = |items: Vec<R::Item>, _| {
+        if items.is_empty() {
+            return Ok(());
+        }
         queue.stats.add(Count::Taken, items.len() as u64);
         if overflow == Overflow::Block {
             return queue.add(0, items).map_err(|Unwanted| None);
@@ -84,6 +88,7 @@ pub(crate) fn run<R: Feed>(
             let stage = queue.stats.name.clone();
             over.map(|index| Fault::Overflowed(Overflowed { stage, index, capacity }))
         })
-    });
+    };
+    let fault = pump(source, || Ok(most), pass);
     queue.leave(fault, true);
 }

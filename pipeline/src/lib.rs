@@ -28,7 +28,7 @@
 //! |---|---|
 //! | source | `thread::from_iter`: an iterator, a collection, a channel's receiver; `prefetch` |
 //! | operators, which fuse | `map`, `try_map`, `map_init`, `filter`, `filter_map`, `flat_map`, `inspect`, `scan`, `take`, `take_while`, `skip`, `skip_while`, `enumerate`, `chunks`, `batch`, `batch_weighted`, `unbatch` |
-//! | stages with threads | `par_map`, `par_map_init`, `par_flat_map`, `try_par_map`, `buffer` |
+//! | stages with threads | `par_map`, `par_map_init`, `par_flat_map`, `try_par_map`, `par_partition_by`, `buffer` |
 //! | of a buffer | `overflow`: `Block`, `DropOldest`, `DropNewest`, `Fail` |
 //! | of a fallible stage | `on_error` (`FailFast`, `skip`, `Errors`, `dead_letter`), `fallback`, `retry`, `retry_if`, `gate`, `panic_as`; `map_err`, `err_into` |
 //! | ends | `run`, `for_each`, `try_for_each`, `collect`, `count`, `fold`, `reduce`, `find`, `any`, `all`, `with_iter`, `into_iter`, `spawn` |
@@ -39,7 +39,7 @@
 //!
 //! * **Order.** An ordered pipeline gives what the chain of iterators would give, errors included: the
 //!   first item that fails decides, and everything before it has come through. `unordered` gives results
-//!   as they come.
+//!   as they come; `par_partition_by` keeps the order of each key.
 //! * **Bounds.** A stage's `window` is the most items that may be under way in it, one that takes long
 //!   at the head included; `max_in_flight` is the sum.
 //! * **Chunks.** Fast items travel together, slow ones alone. No item waits for others to come:
@@ -112,6 +112,7 @@ mod ops;
 mod opts;
 mod par;
 mod parker;
+mod partition;
 mod pipe;
 mod policy;
 mod primitives;

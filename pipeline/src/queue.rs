@@ -7,6 +7,7 @@ use crate::error::Fault;
 use crate::feed::{ALL, Fed, Feed, Until};
 use crate::lane::{Got, Lane, Overflow, Room};
 use crate::parker::{Step, drive};
+use crate::primitives::atomic::{AtomicBool, Ordering};
 use crate::primitives::{Arc, Deadline, Mutex};
 use crate::stats::{Count, Stats};
 use std::collections::VecDeque;
@@ -19,6 +20,8 @@ use std::task::Waker;
 pub(crate) struct Queue<T, E> {
     lane: Mutex<Lane<T, E, Waker>>,
     pub(crate) control: Arc<Control>,
+    /// Whether nothing more is wanted: a hint, to be asked without a lock.
+    is_closed: AtomicBool,
     pub(crate) stats: Arc<Stats>,
 }
 
@@ -38,7 +41,7 @@ impl<T, E> Queue<T, E> {
         stats: Arc<Stats>,
     ) -> Self {
         let lane = Mutex::new(Lane::new(places, feeders));
-        Self { lane, control, stats }
+        Self { lane, control, is_closed: AtomicBool::new(false), stats }
     }
 
     /// Waits for places, for `most` items at the most.
@@ -125,9 +128,24 @@ impl<T, E> Queue<T, E> {
 
     /// See [`Lane::leave`].
     pub(crate) fn leave(&self, fault: Option<Fault<E>>, urgent: bool) {
+        if fault.is_some() && urgent {
+            self.set_closed();
+        }
         let (woken, unheard) = self.lane.lock().leave(fault, urgent);
         wake(woken);
         drop(unheard);
+    }
+
+    fn set_closed(&self) {
+        // ORDERING: Relaxed: a hint to stop work that nobody will read.
+        self.is_closed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether to stop in the middle of work.
+    #[inline]
+    pub(crate) fn is_unwanted(&self) -> bool {
+        // ORDERING: Relaxed: as at the write; who misses it works for nothing.
+        self.is_closed.load(Ordering::Relaxed) || self.control.is_cancelled()
     }
 }
 
@@ -248,6 +266,7 @@ impl<T, E> Feed for Taker<T, E> {
 
 impl<T, E> Drop for Taker<T, E> {
     fn drop(&mut self) {
+        self.queue.set_closed();
         let (items, woken) = self.queue.lane.lock().close();
         wake(woken);
         drop(items);
@@ -260,15 +279,16 @@ impl<T, E> fmt::Debug for Taker<T, E> {
     }
 }
 
-/// Takes about `most` items at a time out of `source` and passes them on, until there are none or they
-/// are not wanted; then drops it. How it ended.
+/// Takes items out of `source` and passes them on, until there are none or they are not wanted; then
+/// drops it. How it ended. Before it takes some it asks how many at the most, which may wait.
 pub(crate) fn pump<R: Feed>(
     mut source: R,
-    most: usize,
-    mut pass: impl FnMut(Vec<R::Item>) -> Result<(), Option<Fault<R::Error>>>,
+    mut room: impl FnMut() -> Result<usize, Unwanted>,
+    mut pass: impl FnMut(Vec<R::Item>, usize) -> Result<(), Option<Fault<R::Error>>>,
 ) -> Option<Fault<R::Error>> {
-    let mut items = Vec::new();
     let mut round = || {
+        let Ok(most) = room() else { return Break(None) };
+        let mut items = Vec::new();
         let fed = catch_unwind(AssertUnwindSafe(|| {
             source.feed(Until::NEVER, most, |item| {
                 items.push(item);
@@ -276,12 +296,10 @@ pub(crate) fn pump<R: Feed>(
             })
         }));
         // What came before a fault comes through.
-        let passed = catch_unwind(AssertUnwindSafe(|| {
-            if items.is_empty() { Ok(()) } else { pass(mem::take(&mut items)) }
-        }));
-        match passed.unwrap_or_else(|payload| Err(Some(Fault::Panicked(payload)))) {
-            Ok(()) => {}
-            Err(fault) => return Break(fault),
+        match catch_unwind(AssertUnwindSafe(|| pass(items, most))) {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => return Break(fault),
+            Err(payload) => return Break(Some(Fault::Panicked(payload))),
         }
         match fed {
             Ok(Ok(Fed::More)) => Continue(()),

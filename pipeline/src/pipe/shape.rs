@@ -1,11 +1,14 @@
-//! What gives a stream another shape: batches, and buffers that drop.
+//! What gives a stream another shape: batches, buffers that drop, lines for each key.
 
 use super::Pipe;
 use crate::batch::{Batched, By, Each};
 use crate::buffer::Buffered;
 use crate::lane::Overflow;
+use crate::opts::Opts;
 use crate::par::{BufferJob, Par};
+use crate::partition::{ByKey, Partition, Plain};
 use crate::stage::Stage;
+use std::hash::Hash;
 use std::time::Duration;
 
 /// Batches by number, by weight, and by time.
@@ -107,5 +110,50 @@ impl<S: Stage, P> Pipe<Par<S, BufferJob>, P> {
     /// ```
     pub fn overflow(self, overflow: Overflow) -> Pipe<Buffered<S>, P> {
         Pipe::new(Buffered::new(self.stage, overflow))
+    }
+}
+
+/// A line for each key.
+impl<S: Stage, P> Pipe<S, P> {
+    /// What `f` makes of each item, several at once, but one after the other for items that have the same
+    /// key: each worker has its own keys. Results of one key come in the order of the items; those of
+    /// different keys as they come, whether the options say `ordered` or not.
+    ///
+    /// A key that takes long stops others of its worker, and the rest when the
+    /// [`window`](Opts::window) is full. There is one thread more than there are workers: it runs what is
+    /// before the stage, and `key`.
+    ///
+    /// # Panics
+    ///
+    /// A panic of `f` or `key` ends the pipeline and goes on, with its payload, in whoever runs it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_pipeline::{opts, thread};
+    ///
+    /// let events = [("ann", "opens"), ("bob", "opens"), ("ann", "writes"), ("ann", "closes")];
+    /// let seen: Vec<String> = thread::from_iter(events)
+    ///     .par_partition_by(opts("log").workers(4), |(who, _)| *who, |(who, what)| {
+    ///         format!("{who} {what}")
+    ///     })
+    ///     .filter(|line| line.starts_with("ann"))
+    ///     .collect()?;
+    /// assert_eq!(seen, ["ann opens", "ann writes", "ann closes"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn par_partition_by<K, U, Q, F>(
+        self,
+        opts: impl Into<Opts>,
+        key: Q,
+        f: F,
+    ) -> Pipe<Partition<S, ByKey<Q>, Plain<F>>, P>
+    where
+        K: Hash,
+        Q: FnMut(&S::Item) -> K + Send,
+        F: Fn(S::Item) -> U + Send + Sync,
+    {
+        let (key, call) = (ByKey(key), Plain(f));
+        Pipe::new(Partition { inner: self.stage, opts: opts.into(), key, call })
     }
 }

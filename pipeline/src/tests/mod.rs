@@ -18,6 +18,8 @@ mod loom_queue;
 #[cfg(lockgate_loom)]
 mod loom_shape;
 #[cfg(not(lockgate_loom))]
+mod partition;
+#[cfg(not(lockgate_loom))]
 mod ring;
 #[cfg(not(lockgate_loom))]
 mod state;

@@ -8,6 +8,7 @@ mod ends;
 mod errors;
 mod laws;
 mod operators;
+mod partition;
 mod properties;
 mod regressions;
 mod support;
