@@ -3,7 +3,7 @@
 use crate::control::Control;
 use crate::edge::{Edge, Reader, Tail};
 use crate::error::Fault;
-use crate::feed::{Fed, Feed};
+use crate::feed::{Fed, Feed, Until};
 use crate::primitives::atomic::{AtomicUsize, Ordering};
 use crate::primitives::{Arc, Mutex};
 use crate::state::{Order, Taken, Ticket, Why, Window};
@@ -35,6 +35,30 @@ pub(crate) struct Plan {
     pub(crate) is_fixed: bool,
 }
 
+impl Plan {
+    /// How many items make a chunk at first.
+    pub(crate) fn first_size(&self) -> usize {
+        if self.is_fixed { self.chunk } else { 1 }
+    }
+
+    /// Larger chunks while one takes no longer than a wake-up across cores does, smaller ones if it
+    /// takes so long that others may have nothing to do meanwhile. Each chunk wakes the reader, which
+    /// takes some five microseconds from the workers where they have all the cores.
+    pub(crate) fn better(&self, size: usize, count: usize, nanos: u64) -> usize {
+        const SHORT: u64 = 50_000;
+        const LONG: u64 = 200_000;
+        if self.is_fixed {
+            size
+        } else if count == size && nanos < SHORT {
+            (size * 2).min(self.chunk)
+        } else if nanos > LONG {
+            (size / 2).max(1)
+        } else {
+            size
+        }
+    }
+}
+
 /// What the workers of a stage share.
 pub(crate) struct Crew<R: Feed, U> {
     pub(crate) edge: Arc<Edge<U, R::Error>>,
@@ -47,7 +71,7 @@ pub(crate) struct Crew<R: Feed, U> {
 
 impl<R: Feed, U> Crew<R, U> {
     pub(crate) fn new(source: R, plan: Plan, control: Arc<Control>, stats: Arc<Stats>) -> Self {
-        let size = if plan.is_fixed { plan.chunk } else { 1 };
+        let size = plan.first_size();
         Self {
             edge: Arc::new(Edge::new(plan.order, plan.window, control, stats)),
             seat: Mutex::new(Some(source)),
@@ -121,7 +145,7 @@ impl<R: Feed, U> Crew<R, U> {
         let mut source = source?;
         let pulled = catch_unwind(AssertUnwindSafe(|| {
             loop {
-                let fed = source.feed(most, |item| {
+                let fed = source.feed(Until::NEVER, most, |item| {
                     items.push(item);
                     if items.len() == most { Break(()) } else { Continue(()) }
                 });
@@ -164,22 +188,8 @@ impl<R: Feed, U> Crew<R, U> {
         self.edge.commit(ticket, out, fault);
     }
 
-    /// Larger chunks while one takes no longer than a wake-up across cores does, smaller ones if it
-    /// takes so long that others may have nothing to do meanwhile. Each chunk wakes the reader, which
-    /// takes some five microseconds from the workers where they have all the cores.
     fn adapt(&self, size: usize, count: usize, nanos: u64) {
-        const SHORT: u64 = 50_000;
-        const LONG: u64 = 200_000;
-        if self.plan.is_fixed {
-            return;
-        }
-        let better = if count == size && nanos < SHORT {
-            (size * 2).min(self.plan.chunk)
-        } else if nanos > LONG {
-            (size / 2).max(1)
-        } else {
-            return;
-        };
+        let better = self.plan.better(size, count, nanos);
         if better != size {
             // ORDERING: Relaxed: a number, which publishes nothing.
             self.size.store(better, Ordering::Relaxed);

@@ -2,7 +2,7 @@
 
 use crate::control::Control;
 use crate::error::Fault;
-use crate::feed::{Fed, Feed};
+use crate::feed::{Fed, Feed, Until};
 use crate::parker::{Step, drive};
 use crate::primitives::atomic::{AtomicU64, Ordering};
 use crate::primitives::{Arc, Deadline, Mutex};
@@ -354,10 +354,11 @@ impl<T, E> Feed for Reader<T, E> {
 
     fn feed(
         &mut self,
+        until: Until<'_>,
         most: usize,
         sink: impl FnMut(T) -> ControlFlow<()>,
     ) -> Result<Fed, Fault<E>> {
-        self.feed_until(None, most, sink).unwrap_or(Ok(Fed::More))
+        self.feed_until(until.0, most, sink).unwrap_or(Ok(Fed::More))
     }
 }
 

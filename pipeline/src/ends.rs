@@ -2,7 +2,7 @@
 //! ended.
 
 use crate::error::{Fault, RunError};
-use crate::feed::{ALL, Fed, Feed};
+use crate::feed::{ALL, Fed, Feed, Until};
 use crate::launch::run;
 use crate::ops::TryMap;
 use crate::pipe::{Fails, Pipe, Pure};
@@ -19,7 +19,7 @@ fn each<R: Feed>(
 ) -> Result<(), Fault<R::Error>> {
     let mut broken = false;
     while !broken {
-        let fed = running.feed(ALL, |item| {
+        let fed = running.feed(Until::NEVER, ALL, |item| {
             let flow = sink(item);
             broken = flow.is_break();
             flow
@@ -270,7 +270,7 @@ pub(crate) fn next<R: Feed>(
 ) -> Result<Option<R::Item>, Result<(), Fault<R::Error>>> {
     let mut next = None;
     loop {
-        let fed = running.feed(1, |item| {
+        let fed = running.feed(Until::NEVER, 1, |item| {
             next = Some(item);
             Break(())
         });

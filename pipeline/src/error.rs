@@ -11,6 +11,8 @@ pub enum Fault<E> {
     Failed(Failed<E>),
     /// A stage panicked: the payload.
     Panicked(Box<dyn Any + Send>),
+    /// A buffer is full, and its rule says that this is the end.
+    Overflowed(Overflowed),
     /// Nobody wants more.
     Cancelled,
 }
@@ -23,6 +25,7 @@ impl<E> Fault<E> {
                 Fault::Failed(Failed { stage, index, error: convert(error) })
             }
             Self::Panicked(payload) => Fault::Panicked(payload),
+            Self::Overflowed(overflowed) => Fault::Overflowed(overflowed),
             Self::Cancelled => Fault::Cancelled,
         }
     }
@@ -33,6 +36,7 @@ impl<E> fmt::Debug for Fault<E> {
         f.write_str(match self {
             Self::Failed(_) => "Failed",
             Self::Panicked(_) => "Panicked",
+            Self::Overflowed(_) => "Overflowed",
             Self::Cancelled => "Cancelled",
         })
     }
@@ -71,6 +75,27 @@ impl<E: Error + 'static> Error for Failed<E> {
         Some(&self.error)
     }
 }
+
+/// A buffer that was full, with the rule [`Overflow::Fail`](crate::Overflow::Fail).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Overflowed {
+    /// The name of the buffer's stage.
+    pub stage: Cow<'static, str>,
+    /// Which of its items had no place, counted from 0.
+    pub index: u64,
+    /// How many items it holds.
+    pub capacity: usize,
+}
+
+impl fmt::Display for Overflowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stage, index, capacity } = self;
+        write!(f, "stage `{stage}`, which holds {capacity}, had no place for item {index}")
+    }
+}
+
+impl Error for Overflowed {}
 
 /// A pipeline that was not started.
 #[derive(Debug)]
@@ -127,6 +152,8 @@ pub enum RunError<E> {
     Build(BuildError),
     /// A stage failed.
     Failed(Failed<E>),
+    /// A buffer was full.
+    Overflowed(Overflowed),
     /// It was aborted.
     Aborted,
 }
@@ -147,6 +174,7 @@ impl<E> fmt::Debug for RunError<E> {
         match self {
             Self::Build(error) => f.debug_tuple("Build").field(error).finish(),
             Self::Failed(failed) => f.debug_tuple("Failed").field(failed).finish(),
+            Self::Overflowed(error) => f.debug_tuple("Overflowed").field(error).finish(),
             Self::Aborted => f.write_str("Aborted"),
         }
     }
@@ -157,6 +185,7 @@ impl<E: fmt::Display> fmt::Display for RunError<E> {
         match self {
             Self::Build(error) => error.fmt(f),
             Self::Failed(failed) => failed.fmt(f),
+            Self::Overflowed(error) => error.fmt(f),
             Self::Aborted => f.write_str("the pipeline was aborted"),
         }
     }
@@ -167,6 +196,7 @@ impl<E: Error + 'static> Error for RunError<E> {
         match self {
             Self::Build(error) => Some(error),
             Self::Failed(failed) => Some(failed),
+            Self::Overflowed(error) => Some(error),
             Self::Aborted => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::control::Control;
 use crate::error::Fault;
-use crate::primitives::Arc;
+use crate::primitives::{Arc, Deadline};
 use std::ops::ControlFlow::{self, Break, Continue};
 
 /// `most` for a sink that hands items on at once: then a feed may wait whenever it likes.
@@ -17,15 +17,28 @@ pub enum Fed {
     Over,
 }
 
+/// Until when a feed may wait: to its end, or to a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Until<'a>(pub(crate) Option<&'a Deadline>);
+
+impl Until<'_> {
+    pub(crate) const NEVER: Self = Self(None);
+
+    pub(crate) fn has_passed(self) -> bool {
+        self.0.is_some_and(Deadline::has_passed)
+    }
+}
+
 /// Pushes items. Operators wrap the sink that they are given, so a chain of them is one function.
 pub trait Feed {
     type Item;
     type Error;
 
-    /// Pushes about `most` items; waits only while it has pushed none. An item for which the sink breaks
-    /// off was taken by it.
+    /// Pushes about `most` items; waits only while it has pushed none, and not beyond `until`, if it can
+    /// stop waiting (`Stage::TIMED`). An item for which the sink breaks off was taken by it.
     fn feed(
         &mut self,
+        until: Until<'_>,
         most: usize,
         sink: impl FnMut(Self::Item) -> ControlFlow<()>,
     ) -> Result<Fed, Fault<Self::Error>>;
@@ -51,6 +64,7 @@ impl<I: Iterator> Feed for IterFeed<I> {
 
     fn feed(
         &mut self,
+        _: Until<'_>,
         most: usize,
         mut sink: impl FnMut(I::Item) -> ControlFlow<()>,
     ) -> Result<Fed, Fault<Self::Error>> {

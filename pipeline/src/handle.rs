@@ -1,7 +1,7 @@
 //! A pipeline in the background, and who waits for it.
 
 use crate::error::{BuildError, Fault, RunError};
-use crate::feed::{ALL, Fed, Feed};
+use crate::feed::{ALL, Fed, Feed, Until};
 use crate::launch::{Canceller, Detached, detach, join};
 use crate::parker::{Step, drive};
 use crate::pipe::Pipe;
@@ -117,6 +117,7 @@ impl<R: Feed> Background<R> {
         let ended = match ended {
             Ok(Ok(())) => Ok(Ok(self.canceller.report())),
             Ok(Err(Fault::Failed(failed))) => Ok(Err(RunError::Failed(failed))),
+            Ok(Err(Fault::Overflowed(error))) => Ok(Err(RunError::Overflowed(error))),
             Ok(Err(Fault::Cancelled)) => Ok(Err(RunError::Aborted)),
             Ok(Err(Fault::Panicked(payload))) | Err(payload) => Err(payload),
         };
@@ -127,7 +128,7 @@ impl<R: Feed> Background<R> {
 
     fn read(&mut self) -> Result<(), Fault<R::Error>> {
         let Some(running) = &mut self.running else { return Ok(()) };
-        while running.feed(ALL, |_| Continue(()))? == Fed::More {}
+        while running.feed(Until::NEVER, ALL, |_| Continue(()))? == Fed::More {}
         Ok(())
     }
 }

@@ -133,6 +133,7 @@ fn builder(stage: &str, index: usize) -> Builder {
 pub(crate) fn settle<E>(fault: Fault<E>) -> RunError<E> {
     match fault {
         Fault::Failed(failed) => RunError::Failed(failed),
+        Fault::Overflowed(overflowed) => RunError::Overflowed(overflowed),
         Fault::Cancelled => RunError::Aborted,
         Fault::Panicked(payload) => resume_unwind(payload),
     }

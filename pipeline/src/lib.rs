@@ -27,8 +27,10 @@
 //! | | what |
 //! |---|---|
 //! | source | `thread::from_iter`: an iterator, a collection, a channel's receiver; `prefetch` |
-//! | operators, which fuse | `map`, `try_map`, `map_init`, `filter`, `filter_map`, `flat_map`, `inspect`, `scan`, `take`, `take_while`, `skip`, `skip_while`, `enumerate`, `chunks`, `unbatch` |
-//! | stages with threads | `par_map`, `par_map_init`, `par_flat_map`, `try_par_map`, `buffer` |
+//! | operators, which fuse | `map`, `try_map`, `map_init`, `filter`, `filter_map`, `flat_map`, `inspect`, `scan`, `take`, `take_while`, `skip`, `skip_while`, `enumerate`, `chunks`, `batch`, `batch_weighted`, `unbatch` |
+//! | stages with threads | `par_map`, `par_map_init`, `par_flat_map`, `try_par_map`, `par_partition_by`, `buffer` |
+//! | two that become one | `merge`, `zip` |
+//! | of a buffer | `overflow`: `Block`, `DropOldest`, `DropNewest`, `Fail` |
 //! | of a fallible stage | `on_error` (`FailFast`, `skip`, `Errors`, `dead_letter`), `fallback`, `retry`, `retry_if`, `gate`, `panic_as`; `map_err`, `err_into` |
 //! | ends | `run`, `for_each`, `try_for_each`, `collect`, `count`, `fold`, `reduce`, `find`, `any`, `all`, `with_iter`, `into_iter`, `spawn` |
 //!
@@ -38,7 +40,7 @@
 //!
 //! * **Order.** An ordered pipeline gives what the chain of iterators would give, errors included: the
 //!   first item that fails decides, and everything before it has come through. `unordered` gives results
-//!   as they come.
+//!   as they come; `par_partition_by` keeps the order of each key.
 //! * **Bounds.** A stage's `window` is the most items that may be under way in it, one that takes long
 //!   at the head included; `max_in_flight` is the sum.
 //! * **Chunks.** Fast items travel together, slow ones alone. No item waits for others to come:
@@ -79,7 +81,8 @@
 //! | n goroutines on one channel | `.par_map(opts("f").workers(n).unordered(), f)` |
 //! | `select { case out <- v: case <-done: return }` | drop the iterator, `Handle::abort` |
 //! | rill's `OrderedMap(in, n, f)` | `.try_par_map(n, f)` |
-//! | rill's `Batch(in, n, -1)`, `Unbatch` | `.chunks(n)`, `.unbatch()` |
+//! | rill's `Batch(in, n, t)`, `Unbatch` | `.batch(n, t)`, or `.chunks(n)` without a time; `.unbatch()` |
+//! | rill's `Merge` | `.merge(other)` |
 //! | rill's `Catch` | `.on_error(skip())`, `.fallback(f)` |
 //! | rill's `ForEach`, `Reduce`, `First`, `Any`, `All` | `for_each`, `reduce`, `find`, `any`, `all` |
 //! | `defer rill.Discard(results)` | nothing: dropping stops the pipeline |
@@ -93,6 +96,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg(feature = "sync")]
 
+mod batch;
+mod buffer;
 mod control;
 #[cfg(not(all(test, lockgate_loom)))]
 mod cores;
@@ -103,14 +108,18 @@ mod error;
 mod feed;
 mod handle;
 mod iter;
+mod join;
+mod lane;
 mod launch;
 mod ops;
 mod opts;
 mod par;
 mod parker;
+mod partition;
 mod pipe;
 mod policy;
 mod primitives;
+mod queue;
 mod report;
 mod ring;
 mod stage;
@@ -121,9 +130,10 @@ mod tests;
 pub mod thread;
 
 pub use ends::Items;
-pub use error::{BuildError, Failed, RunError};
+pub use error::{BuildError, Failed, Overflowed, RunError};
 pub use handle::Handle;
 pub use iter::IntoIter;
+pub use lane::Overflow;
 pub use opts::{Opts, opts};
 pub use pipe::{Fails, Pipe, Pure};
 pub use policy::{

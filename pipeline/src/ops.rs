@@ -2,7 +2,7 @@
 //! whatever comes next.
 
 use crate::error::{Failed, Fault};
-use crate::feed::{Fed, Feed};
+use crate::feed::{Fed, Feed, Until};
 use crate::launch::Launch;
 use crate::stage::Stage;
 use std::borrow::Cow;
@@ -95,6 +95,7 @@ impl<S: Stage, O: Op<S::Item, S::Error>> Stage for Then<S, O, S::Error> {
     type Item = O::Out;
     type Error = S::Error;
     type Running = Then<S::Running, O, S::Error>;
+    const TIMED: bool = S::TIMED;
 
     fn start<'env>(self, launch: &mut Launch<'env>) -> Self::Running
     where
@@ -115,6 +116,7 @@ impl<R: Feed, O: Op<R::Item, R::Error>> Feed for Then<R, O, R::Error> {
     #[inline]
     fn feed(
         &mut self,
+        until: Until<'_>,
         most: usize,
         mut sink: impl FnMut(O::Out) -> ControlFlow<()>,
     ) -> Result<Fed, Fault<R::Error>> {
@@ -129,7 +131,7 @@ impl<R: Feed, O: Op<R::Item, R::Error>> Feed for Then<R, O, R::Error> {
             return Ok(Fed::Over);
         }
         let mut stop = None;
-        let fed = self.inner.feed(most, |item| match op.apply(item, &mut sink) {
+        let fed = self.inner.feed(until, most, |item| match op.apply(item, &mut sink) {
             Ok(()) => Continue(()),
             Err(why) => {
                 stop = Some(why);
@@ -149,6 +151,10 @@ impl<R: Feed, O: Op<R::Item, R::Error>> Feed for Then<R, O, R::Error> {
                 end => end,
             },
         };
+        if matches!(end, Err(Fault::Cancelled)) {
+            // CANCEL: nothing starts any more, nor what comes after this operator.
+            return end;
+        }
         let is_broken = op.rest().is_some_and(|rest| sink(rest).is_break());
         if is_broken {
             self.after = Some(end);
@@ -169,6 +175,7 @@ impl<S: Stage, E, F: FnMut(S::Error) -> E> Stage for MapErr<S, F> {
     type Item = S::Item;
     type Error = E;
     type Running = MapErr<S::Running, F>;
+    const TIMED: bool = S::TIMED;
 
     fn start<'env>(self, launch: &mut Launch<'env>) -> Self::Running
     where
@@ -189,9 +196,10 @@ impl<R: Feed, E, F: FnMut(R::Error) -> E> Feed for MapErr<R, F> {
     #[inline]
     fn feed(
         &mut self,
+        until: Until<'_>,
         most: usize,
         sink: impl FnMut(R::Item) -> ControlFlow<()>,
     ) -> Result<Fed, Fault<E>> {
-        self.inner.feed(most, sink).map_err(|fault| fault.map(&mut self.convert))
+        self.inner.feed(until, most, sink).map_err(|fault| fault.map(&mut self.convert))
     }
 }

@@ -138,17 +138,9 @@ impl Opts {
 
     /// These options for items of so many bytes, checked.
     pub(crate) fn plan(&self, bytes: usize, name: &str) -> Result<Plan, BuildError> {
-        let check = |option, value, range: RangeInclusive<usize>| {
-            if range.contains(&value) {
-                return Ok(());
-            }
-            let (least, most) = range.into_inner();
-            let stage = Cow::Owned(name.to_owned());
-            Err(BuildError::OutOfRange { stage, option, value, least, most })
-        };
-        check("workers", self.workers, WORKERS)?;
-        check("window", self.window.unwrap_or(1), WINDOW)?;
-        check("chunk", self.chunk.unwrap_or(1), CHUNK)?;
+        check(name, "workers", self.workers, WORKERS)?;
+        check(name, "window", self.window.unwrap_or(1), WINDOW)?;
+        check(name, "chunk", self.chunk.unwrap_or(1), CHUNK)?;
         let (chunks, alone) = match self.window {
             Some(window) => (window.min(CHUNKS_AT_MOST), window.min(CHUNKS_AT_MOST)),
             None => (CHUNKS_OF_FAST.max(self.chunks_by_default()), self.chunks_by_default()),
@@ -161,4 +153,19 @@ impl Opts {
             is_fixed: self.chunk.is_some(),
         })
     }
+}
+
+/// Whether an option is in its range.
+pub(crate) fn check(
+    stage: &str,
+    option: &'static str,
+    value: usize,
+    range: RangeInclusive<usize>,
+) -> Result<(), BuildError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let (least, most) = range.into_inner();
+    let stage = Cow::Owned(stage.to_owned());
+    Err(BuildError::OutOfRange { stage, option, value, least, most })
 }

@@ -125,6 +125,7 @@ where
     type Item = J::Out;
     type Error = S::Error;
     type Running = Reader<J::Out, S::Error>;
+    const TIMED: bool = true;
 
     fn start<'env>(self, launch: &mut Launch<'env>) -> Self::Running
     where

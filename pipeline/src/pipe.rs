@@ -11,6 +11,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 mod fallible;
+mod shape;
 
 /// A pipeline as it is described; nothing runs before one of its ends is called.
 ///
@@ -239,7 +240,7 @@ impl<S: Stage, P> Pipe<S, P> {
     }
 
     /// A thread of its own for everything before, up to `items` ahead of what comes next (from 1 to
-    /// 65 536). When it is so far ahead, it waits.
+    /// 65 536). When it is so far ahead, it waits, unless [`overflow`](Pipe::overflow) says otherwise.
     pub fn buffer(self, items: usize) -> Staged<S, BufferJob, P> {
         self.par(Opts::new().window(items), "buffer", BufferJob)
     }

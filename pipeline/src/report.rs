@@ -42,6 +42,8 @@ pub struct StageReport {
     pub replaced: u64,
     /// Items that were taken and dropped because the pipeline had ended.
     pub dropped: u64,
+    /// Items that were dropped because a buffer was full: see [`Overflow`](crate::Overflow).
+    pub overflowed: u64,
     /// While the stage's function ran.
     pub busy: Duration,
     /// Waiting for items, and running what was fused before the stage.
@@ -85,6 +87,7 @@ impl StageReport {
             dead_lettered: stats.get(Count::DeadLettered),
             replaced: stats.get(Count::Replaced),
             dropped: stats.get(Count::Dropped),
+            overflowed: stats.get(Count::Overflowed),
             busy: nanos(Count::BusyNanos),
             starved: nanos(Count::StarvedNanos),
             blocked: nanos(Count::BlockedNanos),

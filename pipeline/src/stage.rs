@@ -16,6 +16,9 @@ pub trait Stage: Sized {
     type Error;
     #[doc(hidden)]
     type Running: Feed<Item = Self::Item, Error = Self::Error>;
+    /// Whether what runs can stop waiting at a moment: it cannot inside of an iterator's `next`.
+    #[doc(hidden)]
+    const TIMED: bool;
 
     #[doc(hidden)]
     fn start<'env>(self, launch: &mut Launch<'env>) -> Self::Running
@@ -38,6 +41,7 @@ impl<I: Iterator> Stage for FromIter<I> {
     type Item = I::Item;
     type Error = Infallible;
     type Running = IterFeed<I>;
+    const TIMED: bool = false;
 
     fn start<'env>(self, launch: &mut Launch<'env>) -> IterFeed<I>
     where

@@ -23,6 +23,7 @@ pub(crate) enum Count {
     DeadLettered,
     Replaced,
     Dropped,
+    Overflowed,
     BusyNanos,
     StarvedNanos,
     BlockedNanos,

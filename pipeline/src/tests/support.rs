@@ -4,7 +4,7 @@ use crate::control::Control;
 use crate::crew::{Crew, Plan, Work};
 use crate::edge::{Edge, Reader};
 use crate::error::{Failed, Fault};
-use crate::feed::{Fed, Feed};
+use crate::feed::{Fed, Feed, Until};
 use crate::primitives::{Arc, thread};
 use crate::state::{Order, Ticket, Window};
 use crate::stats::Stats;
@@ -22,6 +22,7 @@ impl<T> Feed for Source<T> {
 
     fn feed(
         &mut self,
+        _: Until<'_>,
         _: usize,
         mut sink: impl FnMut(T) -> ControlFlow<()>,
     ) -> Result<Fed, Fault<u8>> {
@@ -109,7 +110,7 @@ pub(super) fn join(threads: Vec<thread::JoinHandle<()>>) {
 pub(super) fn read<U>(reader: &mut Reader<U, u8>) -> (Vec<U>, Result<(), u8>) {
     let mut items = Vec::new();
     loop {
-        let fed = reader.feed(1, |item| {
+        let fed = reader.feed(Until::NEVER, 1, |item| {
             items.push(item);
             Continue(())
         });
