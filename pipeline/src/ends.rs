@@ -11,6 +11,7 @@ use crate::stage::Stage;
 use std::convert::Infallible;
 use std::fmt;
 use std::ops::ControlFlow::{self, Break, Continue};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Pushes everything there is into `sink`, until it breaks off.
 fn each<R: Feed>(
@@ -270,11 +271,15 @@ pub(crate) fn next<R: Feed>(
 ) -> Result<Option<R::Item>, Result<(), Fault<R::Error>>> {
     let mut next = None;
     loop {
-        let fed = running.feed(1, |item| {
-            next = Some(item);
-            Break(())
-        });
-        if next.is_some() {
+        let fed = catch_unwind(AssertUnwindSafe(|| {
+            running.feed(1, |item| {
+                next = Some(item);
+                Break(())
+            })
+        }));
+        // An operator on this thread, whose panic is an end like any other's.
+        let fed = fed.unwrap_or_else(|payload| Err(Fault::Panicked(payload)));
+        if next.is_some() && !matches!(fed, Err(Fault::Panicked(_))) {
             return Ok(next);
         }
         match fed {

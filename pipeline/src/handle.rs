@@ -121,8 +121,12 @@ impl<R: Feed> Background<R> {
             Ok(Err(Fault::Panicked(payload))) | Err(payload) => Err(payload),
         };
         let outcome = Arc::clone(&self.outcome);
-        drop(self);
-        outcome.set(ended);
+        // The source is the user's, and may panic when it is dropped. Somebody waits all the same.
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(self)));
+        outcome.set(match (ended, dropped) {
+            (Ok(Ok(_)), Err(payload)) => Err(payload),
+            (ended, _) => ended,
+        });
     }
 
     fn read(&mut self) -> Result<(), Fault<R::Error>> {
@@ -135,8 +139,11 @@ impl<R: Feed> Background<R> {
 impl<R: Feed> Drop for Background<R> {
     fn drop(&mut self) {
         self.canceller.cancel();
-        drop(self.running.take());
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(self.running.take())));
         join(mem::take(&mut self.threads));
+        if let (Err(payload), false) = (dropped, std::thread::panicking()) {
+            resume_unwind(payload);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::pipe::Pipe;
 use crate::stage::Stage;
 use std::fmt;
 use std::iter::FusedIterator;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// The results of a pipeline that owns what it uses.
 ///
@@ -36,8 +37,12 @@ impl<S: Stage> IntoIter<S> {
     fn end(&mut self) {
         if let Some(Detached { running, canceller, threads }) = self.state.take() {
             canceller.cancel();
-            drop(running);
+            // What it holds is the user's, and may panic. The threads are waited for all the same.
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop(running)));
             join(threads);
+            if let (Err(payload), false) = (dropped, std::thread::panicking()) {
+                resume_unwind(payload);
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ mod ends;
 mod errors;
 mod laws;
 mod operators;
+mod own_defects;
 mod properties;
 mod regressions;
 mod support;

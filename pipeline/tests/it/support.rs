@@ -73,3 +73,8 @@ impl Flag {
         until(|| self.0.load(Ordering::SeqCst) == 1);
     }
 }
+
+/// For what a pipeline in the background shares with its test.
+pub(crate) fn leak<T>(shared: T) -> &'static T {
+    Box::leak(Box::new(shared))
+}
