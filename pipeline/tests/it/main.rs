@@ -4,6 +4,7 @@
 
 mod ends;
 mod errors;
+mod in_flight;
 mod laws;
 mod operators;
 mod own_defects;
