@@ -83,12 +83,13 @@ impl Gauge {
 /// Every case of a pair of kinds; a buffer has no function to be held up in, and is never unordered.
 fn cases(has_function: [bool; 2]) -> impl Iterator<Item = Case> {
     let orders = [[true, true], [true, false], [false, true], [false, false]];
-    let orders = orders.into_iter().filter(move |[first, second]| {
-        (has_function[0] || *first) && (has_function[1] || *second)
-    });
+    let orders = orders
+        .into_iter()
+        .filter(move |[first, second]| (has_function[0] || *first) && (has_function[1] || *second));
     orders.flat_map(move |is_ordered| {
         let in_stage = (0..2).filter(move |stage| has_function[*stage]).map(Held::InStage);
-        let in_stage = in_stage.map(move |held| Case { held, is_ordered, windows: [8, 5], chunk: 1 });
+        let in_stage =
+            in_stage.map(move |held| Case { held, is_ordered, windows: [8, 5], chunk: 1 });
         let sizes = [([8, 5], 1), ([7, 16], 3), ([1, 1], 1), ([4, 2], 2)];
         let at_end = sizes.into_iter().map(move |(windows, chunk)| {
             let held = Held::AtTheEnd;

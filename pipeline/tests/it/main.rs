@@ -4,6 +4,7 @@
 
 mod ends;
 mod errors;
+mod go_parity;
 mod in_flight;
 mod laws;
 mod operators;

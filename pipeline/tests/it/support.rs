@@ -69,8 +69,12 @@ impl Flag {
         self.0.store(1, Ordering::SeqCst);
     }
 
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::SeqCst) == 1
+    }
+
     pub(crate) fn wait(&self) {
-        until(|| self.0.load(Ordering::SeqCst) == 1);
+        until(|| self.is_set());
     }
 }
 
