@@ -2,6 +2,7 @@
 #![cfg(feature = "sync")]
 #![allow(clippy::disallowed_methods, reason = "tests look at the clock")]
 
+mod chains;
 mod ends;
 mod errors;
 mod go_parity;
