@@ -192,6 +192,26 @@ impl<S: Stage, P> Pipe<S, P> {
     /// assert_eq!(longest, Some(4));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// Neither the iterator nor a borrow of it leaves `body`:
+    ///
+    /// ```compile_fail,E0521
+    /// use lockgate_pipeline::thread;
+    ///
+    /// let words = ["gate".to_owned(), "lock".to_owned()];
+    /// let mut escaped = None;
+    /// thread::from_iter(&words).par_map(2, |word| word.len()).with_iter(|lengths| {
+    ///     escaped = Some(lengths);
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// ```compile_fail
+    /// use lockgate_pipeline::thread;
+    ///
+    /// let words = ["gate".to_owned(), "lock".to_owned()];
+    /// let escaped = thread::from_iter(&words).par_map(2, |word| word.len()).with_iter(|lengths| lengths);
+    /// ```
     pub fn with_iter<R>(
         self,
         body: impl FnOnce(&mut Items<'_, S>) -> R,

@@ -78,6 +78,16 @@ impl<E> Outcome<E> {
 impl<S: Stage + 'static, P> Pipe<S, P> {
     /// Runs it to its end in the background, and drops what comes out.
     ///
+    /// What it uses is owned. What borrows has an end that waits, such as [`run`](Self::run):
+    ///
+    /// ```compile_fail,E0597
+    /// use lockgate_pipeline::thread;
+    ///
+    /// let words = ["gate".to_owned(), "lock".to_owned()];
+    /// thread::from_iter(&words).par_map(2, |word| word.len()).spawn()?.wait()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// If an option of a stage is out of range, or if the system refuses a thread.

@@ -20,6 +20,19 @@ pub struct IntoIter<S: Stage> {
 }
 
 /// The threads start here. If they cannot, the only item is the error.
+///
+/// They may outlive whoever starts them, so what they use is owned. What borrows has
+/// [`with_iter`](Pipe::with_iter):
+///
+/// ```compile_fail,E0597
+/// use lockgate_pipeline::thread;
+///
+/// let mut lengths = {
+///     let words = ["gate".to_owned(), "lock".to_owned()];
+///     thread::from_iter(&words).par_map(2, |word| word.len()).into_iter()
+/// };
+/// assert!(lengths.next().is_some());
+/// ```
 impl<S: Stage + 'static, P> IntoIterator for Pipe<S, P> {
     type Item = Result<S::Item, RunError<S::Error>>;
     type IntoIter = IntoIter<S>;
