@@ -11,6 +11,7 @@ use crate::stage::Stage;
 use std::convert::Infallible;
 use std::fmt;
 use std::ops::ControlFlow::{self, Break, Continue};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Pushes everything there is into `sink`, until it breaks off.
 fn each<R: Feed>(
@@ -191,6 +192,26 @@ impl<S: Stage, P> Pipe<S, P> {
     /// assert_eq!(longest, Some(4));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// Neither the iterator nor a borrow of it leaves `body`:
+    ///
+    /// ```compile_fail,E0521
+    /// use lockgate_pipeline::thread;
+    ///
+    /// let words = ["gate".to_owned(), "lock".to_owned()];
+    /// let mut escaped = None;
+    /// thread::from_iter(&words).par_map(2, |word| word.len()).with_iter(|lengths| {
+    ///     escaped = Some(lengths);
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// ```compile_fail
+    /// use lockgate_pipeline::thread;
+    ///
+    /// let words = ["gate".to_owned(), "lock".to_owned()];
+    /// let escaped = thread::from_iter(&words).par_map(2, |word| word.len()).with_iter(|lengths| lengths);
+    /// ```
     pub fn with_iter<R>(
         self,
         body: impl FnOnce(&mut Items<'_, S>) -> R,
@@ -270,11 +291,15 @@ pub(crate) fn next<R: Feed>(
 ) -> Result<Option<R::Item>, Result<(), Fault<R::Error>>> {
     let mut next = None;
     loop {
-        let fed = running.feed(Until::NEVER, 1, |item| {
-            next = Some(item);
-            Break(())
-        });
-        if next.is_some() {
+        let fed = catch_unwind(AssertUnwindSafe(|| {
+            running.feed(Until::NEVER, 1, |item| {
+                next = Some(item);
+                Break(())
+            })
+        }));
+        // An operator on this thread, whose panic is an end like any other's.
+        let fed = fed.unwrap_or_else(|payload| Err(Fault::Panicked(payload)));
+        if next.is_some() && !matches!(fed, Err(Fault::Panicked(_))) {
             return Ok(next);
         }
         match fed {

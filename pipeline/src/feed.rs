@@ -75,7 +75,6 @@ impl<I: Iterator> Feed for IterFeed<I> {
         if most == ALL {
             let broken = self.iter.try_for_each(|item| match sink(item) {
                 Continue(()) if control.is_running() => Continue(()),
-                // What the word says then is for the next call to say.
                 _ => Break(Fed::More),
             });
             return Ok(broken.break_value().unwrap_or(Fed::Over));
@@ -85,7 +84,8 @@ impl<I: Iterator> Feed for IterFeed<I> {
         let most = most.min(self.iter.size_hint().0.max(self.prefetch));
         for _ in 0..most {
             let Some(item) = self.iter.next() else { return Ok(Fed::Over) };
-            if sink(item).is_break() {
+            // What the word says then is for the next call to say.
+            if sink(item).is_break() || !control.is_running() {
                 break;
             }
         }

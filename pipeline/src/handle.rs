@@ -78,6 +78,16 @@ impl<E> Outcome<E> {
 impl<S: Stage + 'static, P> Pipe<S, P> {
     /// Runs it to its end in the background, and drops what comes out.
     ///
+    /// What it uses is owned. What borrows has an end that waits, such as [`run`](Self::run):
+    ///
+    /// ```compile_fail,E0597
+    /// use lockgate_pipeline::thread;
+    ///
+    /// let words = ["gate".to_owned(), "lock".to_owned()];
+    /// thread::from_iter(&words).par_map(2, |word| word.len()).spawn()?.wait()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// If an option of a stage is out of range, or if the system refuses a thread.
@@ -122,8 +132,12 @@ impl<R: Feed> Background<R> {
             Ok(Err(Fault::Panicked(payload))) | Err(payload) => Err(payload),
         };
         let outcome = Arc::clone(&self.outcome);
-        drop(self);
-        outcome.set(ended);
+        // The source is the user's, and may panic when it is dropped. Somebody waits all the same.
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(self)));
+        outcome.set(match (ended, dropped) {
+            (Ok(Ok(_)), Err(payload)) => Err(payload),
+            (ended, _) => ended,
+        });
     }
 
     fn read(&mut self) -> Result<(), Fault<R::Error>> {
@@ -136,8 +150,11 @@ impl<R: Feed> Background<R> {
 impl<R: Feed> Drop for Background<R> {
     fn drop(&mut self) {
         self.canceller.cancel();
-        drop(self.running.take());
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(self.running.take())));
         join(mem::take(&mut self.threads));
+        if let (Err(payload), false) = (dropped, std::thread::panicking()) {
+            resume_unwind(payload);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::pipe::Pipe;
 use crate::stage::Stage;
 use std::fmt;
 use std::iter::FusedIterator;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// The results of a pipeline that owns what it uses.
 ///
@@ -19,6 +20,19 @@ pub struct IntoIter<S: Stage> {
 }
 
 /// The threads start here. If they cannot, the only item is the error.
+///
+/// They may outlive whoever starts them, so what they use is owned. What borrows has
+/// [`with_iter`](Pipe::with_iter):
+///
+/// ```compile_fail,E0597
+/// use lockgate_pipeline::thread;
+///
+/// let mut lengths = {
+///     let words = ["gate".to_owned(), "lock".to_owned()];
+///     thread::from_iter(&words).par_map(2, |word| word.len()).into_iter()
+/// };
+/// assert!(lengths.next().is_some());
+/// ```
 impl<S: Stage + 'static, P> IntoIterator for Pipe<S, P> {
     type Item = Result<S::Item, RunError<S::Error>>;
     type IntoIter = IntoIter<S>;
@@ -36,8 +50,12 @@ impl<S: Stage> IntoIter<S> {
     fn end(&mut self) {
         if let Some(Detached { running, canceller, threads }) = self.state.take() {
             canceller.cancel();
-            drop(running);
+            // What it holds is the user's, and may panic. The threads are waited for all the same.
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop(running)));
             join(threads);
+            if let (Err(payload), false) = (dropped, std::thread::panicking()) {
+                resume_unwind(payload);
+            }
         }
     }
 }

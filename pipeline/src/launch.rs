@@ -126,7 +126,8 @@ impl Drop for CancelOnDrop<'_, '_> {
 }
 
 fn builder(stage: &str, index: usize) -> Builder {
-    Builder::new().name(format!("{stage}-{index}"))
+    // A thread's name has no NUL.
+    Builder::new().name(format!("{stage}-{index}").replace('\0', "?"))
 }
 
 /// What a fault is to whoever runs the pipeline. A panic goes on.
@@ -168,8 +169,8 @@ fn scoped<'env, F: Feed + 'env, R>(
         drop(running);
         drop(guard);
         // One by one: the end of the scope does not wait for thread-locals (rust-lang/rust#116237).
-        let panic = threads.into_iter().filter_map(|thread| thread.join().err()).next_back();
-        match (outcome, panic) {
+        let ended: Vec<_> = threads.into_iter().map(ScopedJoinHandle::join).collect();
+        match (outcome, ended.into_iter().find_map(Result::err)) {
             // A value that was left over panicked when it was dropped.
             (Ok(_), Some(payload)) => resume_unwind(payload),
             (outcome, _) => Ok(outcome),

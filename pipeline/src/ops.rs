@@ -1,9 +1,11 @@
 //! Operators that fuse: each takes an item and pushes what becomes of it, on the thread that runs
 //! whatever comes next.
 
+use crate::control::Control;
 use crate::error::{Failed, Fault};
-use crate::feed::{Fed, Feed, Until};
+use crate::feed::{ALL, Fed, Feed, Until};
 use crate::launch::Launch;
+use crate::primitives::Arc;
 use crate::stage::Stage;
 use std::borrow::Cow;
 use std::ops::ControlFlow::{self, Break, Continue};
@@ -39,6 +41,8 @@ fn passed<E>(flow: ControlFlow<()>) -> Result<(), Stop<E>> {
 /// One operator, for items `T` of a pipeline that may fail with `E`.
 pub trait Op<T, E> {
     type Out;
+    /// Whether one item may become many, even without end.
+    const EXPANDS: bool = false;
 
     /// What becomes of an item.
     fn apply(
@@ -83,11 +87,13 @@ pub struct Then<S, O, E> {
     op: O,
     /// What comes after the rest that the sink broke off at.
     after: Option<Result<Fed, Fault<E>>>,
+    /// The word, for an expansion without end. Nothing is running before there is one.
+    control: Option<Arc<Control>>,
 }
 
 impl<S, O, E> Then<S, O, E> {
     pub(crate) fn new(inner: S, op: O) -> Self {
-        Self { inner, op, after: None }
+        Self { inner, op, after: None, control: None }
     }
 }
 
@@ -101,7 +107,8 @@ impl<S: Stage, O: Op<S::Item, S::Error>> Stage for Then<S, O, S::Error> {
     where
         Self: 'env,
     {
-        Then::new(self.inner.start(launch), self.op)
+        let control = O::EXPANDS.then(|| Arc::clone(&launch.control));
+        Then { control, ..Then::new(self.inner.start(launch), self.op) }
     }
 
     fn bound(&self) -> usize {
@@ -123,8 +130,24 @@ impl<R: Feed, O: Op<R::Item, R::Error>> Feed for Then<R, O, R::Error> {
         if let Some(after) = self.after.take() {
             return after;
         }
+        // CANCEL: the operators behind it may let nothing through, so nobody else would look.
+        let control = self.control.as_deref();
+        let is_cancelled = || O::EXPANDS && control.is_some_and(Control::is_cancelled);
+        if is_cancelled() {
+            return Err(Fault::Cancelled);
+        }
+        let mut sink = |item| match sink(item) {
+            Continue(()) if is_cancelled() => Break(()),
+            flow => flow,
+        };
         let op = &mut self.op;
-        if op.resume(&mut sink).is_break() {
+        let mut has_pushed = false;
+        let resumed = op.resume(&mut |item| {
+            has_pushed = true;
+            sink(item)
+        });
+        // What it has pushed must not wait for what comes next.
+        if resumed.is_break() || has_pushed && most != ALL {
             return Ok(Fed::More);
         }
         if op.is_over() {
@@ -148,6 +171,8 @@ impl<R: Feed, O: Op<R::Item, R::Error>> Feed for Then<R, O, R::Error> {
             }
             None => match fed {
                 Ok(Fed::More) => return Ok(Fed::More),
+                // CANCEL: nobody is given what was held back.
+                Err(Fault::Cancelled) => return Err(Fault::Cancelled),
                 end => end,
             },
         };

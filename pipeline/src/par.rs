@@ -9,8 +9,8 @@ use crate::primitives::{Arc, Deadline};
 use crate::stage::Stage;
 use crate::state::{Order, Ticket, Window};
 use crate::stats::{Count, Stats};
-use std::fmt;
 use std::task::Waker;
+use std::{fmt, vec};
 
 /// What a stage does with one item.
 pub trait Job<T, E>: Send + Sync {
@@ -157,6 +157,18 @@ where
     }
 }
 
+/// The items of a chunk that are still to come. Those behind a fault are counted as dropped.
+struct Behind<'a, T> {
+    items: vec::IntoIter<T>,
+    stats: &'a Stats,
+}
+
+impl<T> Drop for Behind<'_, T> {
+    fn drop(&mut self) {
+        self.stats.add(Count::Dropped, self.items.len() as u64);
+    }
+}
+
 /// One worker's view of the job.
 struct Runner<'a, J, L> {
     job: &'a J,
@@ -181,15 +193,19 @@ impl<T, E, J: Job<T, E>> Work<T, J::Out, E> for Runner<'_, J, J::Local> {
             Err(items) => items,
         };
         out.reserve(items.len());
+        let mut behind = Behind { items: items.into_iter(), stats: &edge.stats };
         let local = self.local.get_or_insert_with(|| job.local());
         let mut cx = Cx { edge, worker, index: ticket.first, stats: &edge.stats };
-        let end = ticket.first + items.len() as u64;
-        for item in items {
-            if edge.is_unwanted(ticket) {
-                edge.stats.add(Count::Dropped, end - cx.index);
-                return Err(Fault::Cancelled);
+        for item in behind.items.by_ref() {
+            let called = match edge.is_unwanted(ticket) {
+                true => Err(Fault::Cancelled),
+                false => job.call(&cx, local, item, out),
+            };
+            if called.is_err() {
+                let is_dropped = matches!(called, Err(Fault::Cancelled));
+                edge.stats.add(Count::Dropped, u64::from(is_dropped));
+                return called;
             }
-            job.call(&cx, local, item, out)?;
             cx.index += 1;
         }
         Ok(())

@@ -204,6 +204,23 @@ impl<S: Stage, P> Pipe<S, P> {
     /// assert_eq!(lengths, [4, 4]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// What stays on its thread is not for a stage, neither an item nor what the function uses:
+    ///
+    /// ```compile_fail,E0599
+    /// use lockgate_pipeline::thread;
+    /// use std::rc::Rc;
+    ///
+    /// let shared = thread::from_iter([1, 2]).map(Rc::new).par_map(2, |n| *n).count();
+    /// ```
+    ///
+    /// ```compile_fail,E0277
+    /// use lockgate_pipeline::thread;
+    /// use std::cell::Cell;
+    ///
+    /// let sum = Cell::new(0);
+    /// let ran = thread::from_iter([1, 2]).par_map(2, |n| sum.set(sum.get() + n)).run();
+    /// ```
     pub fn par_map<U, F>(self, opts: impl Into<Opts>, f: F) -> Staged<S, MapJob<F>, P>
     where
         F: Fn(S::Item) -> U + Send + Sync,

@@ -20,6 +20,7 @@ impl<F, I> FlatMap<F, I> {
 
 impl<T, E, J: IntoIterator, F: FnMut(T) -> J> Op<T, E> for FlatMap<F, J::IntoIter> {
     type Out = J::Item;
+    const EXPANDS: bool = true;
 
     #[inline]
     fn apply(

@@ -4,11 +4,15 @@
 
 mod batch;
 mod buffer;
+mod chains;
 mod ends;
 mod errors;
+mod go_parity;
+mod in_flight;
 mod join;
 mod laws;
 mod operators;
+mod own_defects;
 mod partition;
 mod properties;
 mod regressions;

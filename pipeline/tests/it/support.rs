@@ -69,7 +69,16 @@ impl Flag {
         self.0.store(1, Ordering::SeqCst);
     }
 
-    pub(crate) fn wait(&self) {
-        until(|| self.0.load(Ordering::SeqCst) == 1);
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::SeqCst) == 1
     }
+
+    pub(crate) fn wait(&self) {
+        until(|| self.is_set());
+    }
+}
+
+/// For what a pipeline in the background shares with its test.
+pub(crate) fn leak<T>(shared: T) -> &'static T {
+    Box::leak(Box::new(shared))
 }
