@@ -29,6 +29,7 @@
 //! | source | `thread::from_iter`: an iterator, a collection, a channel's receiver; `prefetch` |
 //! | operators, which fuse | `map`, `try_map`, `map_init`, `filter`, `filter_map`, `flat_map`, `inspect`, `scan`, `take`, `take_while`, `skip`, `skip_while`, `enumerate`, `chunks`, `batch`, `batch_weighted`, `unbatch` |
 //! | stages with threads | `par_map`, `par_map_init`, `par_flat_map`, `try_par_map`, `par_partition_by`, `buffer` |
+//! | two that become one | `merge`, `zip` |
 //! | of a buffer | `overflow`: `Block`, `DropOldest`, `DropNewest`, `Fail` |
 //! | of a fallible stage | `on_error` (`FailFast`, `skip`, `Errors`, `dead_letter`), `fallback`, `retry`, `retry_if`, `gate`, `panic_as`; `map_err`, `err_into` |
 //! | ends | `run`, `for_each`, `try_for_each`, `collect`, `count`, `fold`, `reduce`, `find`, `any`, `all`, `with_iter`, `into_iter`, `spawn` |
@@ -81,6 +82,7 @@
 //! | `select { case out <- v: case <-done: return }` | drop the iterator, `Handle::abort` |
 //! | rill's `OrderedMap(in, n, f)` | `.try_par_map(n, f)` |
 //! | rill's `Batch(in, n, t)`, `Unbatch` | `.batch(n, t)`, or `.chunks(n)` without a time; `.unbatch()` |
+//! | rill's `Merge` | `.merge(other)` |
 //! | rill's `Catch` | `.on_error(skip())`, `.fallback(f)` |
 //! | rill's `ForEach`, `Reduce`, `First`, `Any`, `All` | `for_each`, `reduce`, `find`, `any`, `all` |
 //! | `defer rill.Discard(results)` | nothing: dropping stops the pipeline |
@@ -106,6 +108,7 @@ mod error;
 mod feed;
 mod handle;
 mod iter;
+mod join;
 mod lane;
 mod launch;
 mod ops;

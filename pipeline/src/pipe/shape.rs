@@ -1,8 +1,9 @@
-//! What gives a stream another shape: batches, buffers that drop, lines for each key.
+//! What gives a stream another shape: batches, buffers that drop, lines for each key, two that become one.
 
 use super::Pipe;
 use crate::batch::{Batched, By, Each};
 use crate::buffer::Buffered;
+use crate::join::{Merged, Zipped};
 use crate::lane::Overflow;
 use crate::opts::Opts;
 use crate::par::{BufferJob, Par};
@@ -155,5 +156,53 @@ impl<S: Stage, P> Pipe<S, P> {
     {
         let (key, call) = (ByKey(key), Plain(f));
         Pipe::new(Partition { inner: self.stage, opts: opts.into(), key, call })
+    }
+}
+
+/// Two that become one.
+impl<S: Stage, P> Pipe<S, P> {
+    /// The items of both as they come, those of each in their order. It ends when both have ended; the
+    /// first of them that fails ends it, after what has come from the other before.
+    ///
+    /// Each has a thread of its own for what is before, and up to 256 items of both may be on their way.
+    /// Both can fail with the same error, or not at all: see [`map_err`](Pipe::map_err).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_pipeline::thread;
+    ///
+    /// let (odd, even) = (thread::from_iter([1, 3, 5]), thread::from_iter([2, 4]));
+    /// let mut all: Vec<u32> = odd.merge(even).collect()?;
+    /// all.sort();
+    /// assert_eq!(all, [1, 2, 3, 4, 5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn merge<Z, Q>(self, other: Pipe<Z, Q>) -> Pipe<Merged<S, Z>, P>
+    where
+        Z: Stage<Item = S::Item, Error = S::Error>,
+    {
+        Pipe::new(Merged { left: self.stage, right: other.stage })
+    }
+
+    /// Pairs of an item of each, until one of them has ended: like [`Iterator::zip`], it asks this one
+    /// first, and an item without another half is dropped. Both run on the thread of what comes next, as operators do; a stage with workers, or a
+    /// [`buffer`](Self::buffer), works ahead.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_pipeline::thread;
+    ///
+    /// let squares = thread::from_iter(1..).par_map(2, |n: u32| n * n);
+    /// let named: Vec<_> = thread::from_iter(["one", "two"]).zip(squares).collect()?;
+    /// assert_eq!(named, [("one", 1), ("two", 4)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn zip<Z, Q>(self, other: Pipe<Z, Q>) -> Pipe<Zipped<S, Z>, P>
+    where
+        Z: Stage<Error = S::Error>,
+    {
+        Pipe::new(Zipped { left: self.stage, right: other.stage })
     }
 }

@@ -91,6 +91,18 @@ fn reader_that_goes_meets_a_feeder() {
     });
 }
 
+/// H22: one feeder fails while another falls asleep for want of room that nobody makes.
+#[test]
+fn failure_meets_a_feeder_that_falls_asleep() {
+    explore(Explore::Preemptions(3), || {
+        let queue = queue(1, 2);
+        let _taker = Taker::new(Arc::clone(&queue), 1);
+        let feeder = feeds(&queue, 0, vec![1, 2]);
+        queue.leave(Some(failed(7)), true);
+        feeder.join().unwrap();
+    });
+}
+
 /// H23: two feeders leave while the reader falls asleep; the end is said once, after all items.
 #[test]
 fn end_meets_the_last_item() {

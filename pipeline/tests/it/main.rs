@@ -6,6 +6,7 @@ mod batch;
 mod buffer;
 mod ends;
 mod errors;
+mod join;
 mod laws;
 mod operators;
 mod partition;
