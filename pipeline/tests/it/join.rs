@@ -71,7 +71,7 @@ fn merge_keeps_the_payload_of_a_panic() {
 
 #[test]
 fn merge_drops_every_item_once() {
-    for end in 0..3 {
+    for end in 0..2 {
         let census = Census::default();
         let (one, other) = (census.clone(), census.clone());
         let left = thread::from_iter(0..).map(move |n| one.item(n));
@@ -82,7 +82,8 @@ fn merge_drops_every_item_once() {
         let seen = catch_unwind(AssertUnwindSafe(|| {
             let mut few = items.by_ref().take(700);
             if end == 1 {
-                few.by_ref().for_each(|_| panic_any(1))
+                drop(few.next());
+                panic_any(1);
             }
             few.count()
         }));
