@@ -149,18 +149,6 @@ impl<T: Send + 'static> Workers<T> {
     /// # Errors
     ///
     /// [`RejectedBatch`]: the values that were not accepted.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use lockgate_workerpool::thread::Workers;
-    ///
-    /// let workers = Workers::new(2, |n: u32| assert!(n < 100))?;
-    /// workers.push_batch(0..100)?;
-    /// workers.wait_idle().wait();
-    /// assert_eq!(workers.metrics().completed, 100);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn push_batch(
         &self,
         values: impl IntoIterator<Item = T>,
