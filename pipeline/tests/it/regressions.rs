@@ -192,7 +192,7 @@ impl Semaphore {
     fn try_acquire(&self) -> Option<Permit<'_>> {
         let mut state = self.0.lock().unwrap();
         let is_free = !std::mem::replace(&mut state.0, true);
-        is_free.then_some(Permit(self))
+        is_free.then(|| Permit(self))
     }
 
     async fn acquire(&self) -> Result<Permit<'_>, ()> {
