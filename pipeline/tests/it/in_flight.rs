@@ -48,8 +48,9 @@ impl Gauge {
         self.entered[stage].fetch_add(1, Ordering::SeqCst);
         if self.case.held == Held::InStage(stage) && item.n == 0 {
             until(|| match self.case.is_ordered[stage] {
-                // The other worker fills the window, and goes no further.
-                true => self.entered[stage].load(Ordering::SeqCst) == self.case.windows[stage],
+                // The other worker fills the window, and goes no further. If the stage before is unordered,
+                // some have left before this one came.
+                true => self.entered[stage].load(Ordering::SeqCst) >= self.case.windows[stage],
                 // Everybody else gets past it.
                 false => self.seen.load(Ordering::SeqCst) == ITEMS as usize - 1,
             });

@@ -182,7 +182,8 @@ fn an_expansion_without_end_is_left() {
     let found = thread::from_iter(0..1)
         .flat_map(|_| 0_u64..)
         .filter(|n| *n < 3)
-        .par_map(2, |n| n)
+        // One by one: what an expansion gave waits for what it gives next in the same chunk.
+        .par_map(opts("all").workers(2).chunk(1), |n| n)
         .find(|n| *n == 2);
     assert_eq!(found.unwrap(), Some(2));
 }

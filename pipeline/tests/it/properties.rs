@@ -13,14 +13,14 @@
 //! | P9 | batches: none is empty, none too large; `unbatch` is the inverse | here. Their time: no subject yet |
 //! | P10 | the order of each key | no subject yet |
 //! | P11 | no call starts after an abort | `laws::an_abort_starts_nothing_new`, `own_defects::an_abort_starts_no_operator` |
-//! | P12 | one worker calls in order | `go_parity::for_each_one_is_deterministic` |
+//! | P12 | one worker calls in order | `go_parity::consume::for_each_one_is_deterministic` |
 //! | P13 | a slow consumer stops the source | `laws::a_slow_consumer_stops_the_source` |
 //! | P14, P15 | a stage and its consumer share a semaphore; stages go on while nobody reads | `regressions` |
 //! | P16 | a future that is dropped loses nothing | no subject yet: there is no stream |
 //! | P17 | a cancel while the source waits | it is waited for, as the crate page says; errors are heard of before: `regressions::an_error_is_heard_of_while_the_source_waits` |
 //! | P18 | pipelines inside of pipelines | `ends::pipelines_nest` |
 //! | P19 | items of no size, large ones, ones that can only be moved | `laws::nothing_hangs`; here |
-//! | P20 | a reduction that is not commutative | `go_parity::reduce_ordering` |
+//! | P20 | a reduction that is not commutative | `go_parity::consume::reduce_ordering` |
 
 use crate::support::{Census, leak, until};
 use lockgate_pipeline::{Errors, Opts, Retry, RunError, StageReport, dead_letter, skip, thread};

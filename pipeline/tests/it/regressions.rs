@@ -2,12 +2,12 @@
 //!
 //! | whose | what | where, or why it cannot be |
 //! |---|---|---|
-//! | rill#86, #90 | `All` said yes, `First` found something, where there was an error | `go_parity::any_and_all`, `go_parity::first_error_is_first` |
+//! | rill#86, #90 | `All` said yes, `First` found something, where there was an error | `go_parity::consume::any_and_all`, `go_parity::consume::first_error_is_first` |
 //! | rill#97 | errors inside of batches | `go_parity::batch_no_timeout` |
 //! | rill#56, TPL runtime#1177, #37125 | a split or a merge loses errors, items or inputs | no subject yet |
 //! | rill#104, #107 | `nil` errors and channels | cannot be said |
 //! | rill, futures `buffered`, akka-core#28674 | a worker that is done out of turn waits: the window is the number of workers | `laws::a_blocked_head_holds_no_more_than_the_window` needs the others to go on |
-//! | rill, Go | an early exit leaks the source | `go_parity::to_seq2_normal_and_early_exit`, `laws::dropping_the_iterator_ends_an_infinite_source` |
+//! | rill, Go | an early exit leaks the source | `go_parity::consume::to_seq2_normal_and_early_exit`, `laws::dropping_the_iterator_ends_an_infinite_source` |
 //! | futures-rs#2937 | refills only when it is polled | [`stages_go_on_while_nobody_reads`] |
 //! | tokio-stream#7715, reactor#1557, #2236, #3012, #4377 | a batch with a time limit loses items, or fails for want of demand | no subject yet: a batch has no time limit |
 //! | TPL runtime#60768, corefx#26587 | who waits is woken under a lock | wakers are called when no lock is held; the models would deadlock |
@@ -192,7 +192,7 @@ impl Semaphore {
     fn try_acquire(&self) -> Option<Permit<'_>> {
         let mut state = self.0.lock().unwrap();
         let is_free = !std::mem::replace(&mut state.0, true);
-        is_free.then_some(Permit(self))
+        is_free.then(|| Permit(self))
     }
 
     async fn acquire(&self) -> Result<Permit<'_>, ()> {

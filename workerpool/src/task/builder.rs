@@ -45,6 +45,20 @@ impl Builder {
 
     /// How many priorities there are, in `1..=65535`; lane 0 goes first. Each 61st job is taken from
     /// the least urgent lane, so that none starves. Default: 1.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use lockgate_workerpool::task::Pool;
+    ///
+    /// let pool = Pool::builder().limit(2).lanes(2).build()?;
+    /// pool.lane(1).spawn(async { /* can wait */ }).await?;
+    /// pool.lane(0).spawn(async { /* goes first */ }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn lanes(mut self, lanes: usize) -> Self {
         self.knobs.lanes = lanes;
         self

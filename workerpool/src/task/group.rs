@@ -258,6 +258,10 @@ impl<F, E> Unpin for GroupSpawn<'_, F, E> {}
 /// detaches. Its jobs go on, and the first error still aborts the others.
 ///
 /// A job that awaits a group of its pool keeps its own place meanwhile, as one that awaits a [`Job`].
+///
+/// # Cancel safety
+///
+/// It may be dropped at any time, which detaches it.
 #[must_use = "dropping a group detaches its jobs"]
 pub struct Group<E> {
     handle: GroupHandle<E>,

@@ -41,6 +41,21 @@ impl<T> Job<T> {
     /// If it has not started, it does not, and what it captured is dropped before this returns. If
     /// it runs, it is dropped where it waits next, at an `.await`; one that does not wait any more
     /// ends as it would have. Its result says what became of it: [`JobError::Aborted`] or another.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use lockgate_workerpool::task::Pool;
+    ///
+    /// let pool = Pool::new(1)?;
+    /// let job = pool.submit(std::future::pending::<()>()).await?;
+    /// job.abort();
+    /// assert!(job.await.is_err(), "it would never have ended");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn abort(&self) -> bool {
         let found = self.promise.abort();
         if found == Abort::Waited {

@@ -121,6 +121,24 @@ impl Pool {
     /// # Errors
     ///
     /// [`Rejected`], with the job: there is no room, or the pool is shut down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use lockgate_workerpool::task::{Pool, Queue};
+    ///
+    /// let pool = Pool::builder().limit(1).queue(Queue::Bounded(1)).build()?;
+    /// pool.pause();
+    /// let waits = pool.try_submit(async { 1 })?;
+    /// let full = pool.try_submit(async { 2 }).unwrap_err();
+    /// assert_eq!(full.into_job().await, 2, "it comes back, and may be awaited here");
+    /// pool.resume();
+    /// assert_eq!(waits.await?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn try_submit<F>(&self, job: F) -> Result<Job<F::Output>, Rejected<F>>
     where
         F: Future<Output: Send> + Send + 'static,
@@ -134,6 +152,21 @@ impl Pool {
     /// # Errors
     ///
     /// The request gives [`Rejected`], with the job, as that of [`submit`](Self::submit).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use lockgate_workerpool::task::Pool;
+    ///
+    /// let pool = Pool::new(2)?;
+    /// pool.spawn(async { println!("nobody waits for this") }).await?;
+    /// pool.shutdown().await;
+    /// assert_eq!(pool.metrics().completed, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn spawn<F>(&self, job: F) -> Spawn<'_, F>
     where
         F: Future<Output = ()> + Send + 'static,
@@ -142,6 +175,20 @@ impl Pool {
     }
 
     /// The wait for a place in the queue: `pool.reserve().await?.submit(job)`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use lockgate_workerpool::task::Pool;
+    ///
+    /// let pool = Pool::new(2)?;
+    /// let slot = pool.reserve().await?;
+    /// assert_eq!(slot.submit(async { 4 })?.await?, 4);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn reserve(&self) -> Reserve<'_> {
         self.submitter().reserve()
     }
@@ -151,6 +198,19 @@ impl Pool {
     ///
     /// A job may run another of the same pool so: it is polled inside the first one, and takes no
     /// place.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use lockgate_workerpool::task::Pool;
+    ///
+    /// let pool = Pool::new(2)?;
+    /// assert_eq!(pool.run(async { 6 * 7 }).await?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn run<F>(&self, job: F) -> Run<'_, F>
     where
         F: Future<Output: Send> + Send + 'static,
@@ -164,6 +224,21 @@ impl Pool {
     /// # Errors
     ///
     /// [`ResizeError::Limit`]: it is 0. Nothing has changed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use lockgate_workerpool::task::Pool;
+    ///
+    /// let pool = Pool::new(2)?;
+    /// pool.resize(16)?;
+    /// assert_eq!(pool.limit(), 16);
+    /// assert!(pool.resize(0).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn resize(&self, limit: usize) -> Result<(), ResizeError> {
         if limit == 0 {
             return Err(ResizeError::Limit(limit));
@@ -180,6 +255,23 @@ impl Pool {
 
     /// Starts no more jobs until [`resume`](Self::resume); takes them all the same, as long as there
     /// is room in the queue. `false` if the pool is shut down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use lockgate_workerpool::task::Pool;
+    ///
+    /// let pool = Pool::new(2)?;
+    /// assert!(pool.pause());
+    /// let job = pool.submit(async { 3 }).await?;
+    /// assert_eq!(pool.metrics().queued, 1);
+    /// pool.resume();
+    /// assert_eq!(job.await?, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn pause(&self) -> bool {
         self.house().engine.pause()
     }
@@ -191,12 +283,45 @@ impl Pool {
     }
 
     /// Takes out what waits in the queue. What is not run by hand is aborted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use lockgate_workerpool::task::Pool;
+    ///
+    /// let pool = Pool::new(1)?;
+    /// pool.pause();
+    /// let job = pool.submit(async { 1 }).await?;
+    /// for returned in pool.purge() {
+    ///     returned.await; // here, in this task
+    /// }
+    /// assert_eq!(job.await?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn purge(&self) -> Vec<Returned> {
         Returned::all(self.house(), self.house().engine.sweep(|_| true))
     }
 
     /// The wait for the moment when nothing that was accepted waits or runs. What is submitted
     /// meanwhile prolongs it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use lockgate_workerpool::task::Pool;
+    ///
+    /// let pool = Pool::new(2)?;
+    /// pool.spawn(async {}).await?;
+    /// pool.wait_idle().await;
+    /// assert_eq!(pool.metrics().completed, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn wait_idle(&self) -> WaitIdle<'_> {
         WaitIdle { house: self.house(), ticket: None }
     }
@@ -206,6 +331,22 @@ impl Pool {
     ///
     /// For an end within some time: `tokio::time::timeout(some, pool.shutdown()).await`; what is then
     /// to be done with the rest is [`shutdown_now`](Self::shutdown_now)'s.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use lockgate_workerpool::task::Pool;
+    ///
+    /// let pool = Pool::new(2)?;
+    /// let job = pool.submit(async { 1 }).await?;
+    /// pool.shutdown().await;
+    /// assert_eq!(job.await?, 1, "what was accepted has run");
+    /// assert!(pool.spawn(async {}).await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn shutdown(&self) -> Shutdown {
         self.close(false);
         Shutdown { house: Arc::clone(self.house()), ticket: None }
@@ -213,6 +354,22 @@ impl Pool {
 
     /// Takes no more jobs from now on, and gives back those that wait; what runs goes on. What is
     /// not run by hand is aborted. To wait for the others, call [`shutdown`](Self::shutdown).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use lockgate_workerpool::task::Pool;
+    ///
+    /// let pool = Pool::new(1)?;
+    /// pool.pause();
+    /// let job = pool.submit(async { 1 }).await?;
+    /// assert_eq!(pool.shutdown_now().len(), 1, "and dropped here, which aborts it");
+    /// assert!(job.await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn shutdown_now(&self) -> Vec<Returned> {
         self.close(true)
     }

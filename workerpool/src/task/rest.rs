@@ -19,6 +19,10 @@ use std::time::Duration;
 
 /// The wait for the moment when a pool has nothing to do: a request, which does nothing until it is
 /// waited for. See [`Pool::wait_idle`](super::Pool::wait_idle).
+///
+/// # Cancel safety
+///
+/// Dropped at any time, it leaves the line of those who wait; the pool goes on.
 #[must_use = "a request does nothing until it is waited for"]
 pub struct WaitIdle<'p> {
     pub(super) house: &'p Arc<House>,
@@ -72,6 +76,10 @@ impl Drop for WaitIdle<'_> {
 /// pool takes no more jobs. See [`Pool::shutdown`](super::Pool::shutdown). Dropping it changes nothing.
 ///
 /// A job of the pool that awaits it waits for itself.
+///
+/// # Cancel safety
+///
+/// Dropped at any time, it leaves the end to come by itself: the pool is shut down all the same.
 pub struct Shutdown {
     pub(super) house: Arc<House>,
     pub(super) ticket: Option<Ticket>,

@@ -111,6 +111,20 @@ impl Pool {
     /// # Panics
     ///
     /// If `cap` is 0: its jobs would never run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use lockgate_workerpool::task::Pool;
+    ///
+    /// let pool = Pool::new(8)?;
+    /// let uploads = pool.subpool(2); // of eight jobs never more than two
+    /// assert_eq!(uploads.submit(async { 3 }).await?.await?, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn subpool(&self, cap: usize) -> Subpool {
         Subpool { guard: Guard::open(self.house(), cap), cap }
     }

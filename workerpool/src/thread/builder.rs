@@ -109,6 +109,19 @@ impl Builder {
     }
 
     /// How long a thread beyond the least number stays when there is nothing to do. Default: 10 s.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// use std::time::Duration;
+    ///
+    /// // Two threads always, up to eight when there is much to do, and a minute beyond that.
+    /// let pool = Pool::builder().threads(2..=8).keep_alive(Duration::from_secs(60)).build()?;
+    /// assert_eq!(pool.metrics().workers, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn keep_alive(mut self, idle: Duration) -> Self {
         self.keep_alive = idle;
         self
@@ -145,6 +158,20 @@ impl Builder {
     }
 
     /// What becomes of a job for which there is no room. Default: [`Reject::Block`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::{Pool, Queue, Reject};
+    ///
+    /// let pool = Pool::builder().threads(1).queue(Queue::Bounded(1)).reject(Reject::DropOldest).build()?;
+    /// pool.pause();
+    /// let (old, new) = (pool.submit(|| 1)?, pool.submit(|| 2)?);
+    /// pool.resume();
+    /// assert!(old.wait().is_err(), "it was dropped for the other");
+    /// assert_eq!(new.wait()?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn reject(mut self, reject: Reject) -> Self {
         self.knobs.hooks.reject = reject;
         self
@@ -155,6 +182,17 @@ impl Builder {
     ///
     /// Where there is more than one, a worker takes one job at a time, so that an urgent one never
     /// waits behind what was taken before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// let pool = Pool::builder().threads(2).lanes(2).build()?;
+    /// pool.lane(1).spawn(|| { /* can wait */ })?;
+    /// pool.lane(0).spawn(|| { /* goes first */ })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn lanes(mut self, lanes: usize) -> Self {
         self.knobs.lanes = lanes;
         self
@@ -225,6 +263,23 @@ impl Builder {
     /// Called, by the worker, with the panic of a job that nobody can wait for: one of
     /// [`spawn`](Pool::spawn). A panic of `f` itself is ignored. Default: nothing; the panic hook
     /// of the process has printed the message by then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// use std::sync::mpsc;
+    ///
+    /// let (tells, told) = mpsc::channel();
+    /// let pool = Pool::builder()
+    ///     .threads(1)
+    ///     .on_panic(move |panicked| drop(tells.send(panicked.to_string())))
+    ///     .build()?;
+    /// pool.spawn(|| panic!("out of paper"))?;
+    /// assert!(told.recv()?.contains("out of paper"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_panic(mut self, f: impl Fn(&Panicked) + Send + Sync + 'static) -> Self {
         self.knobs.hooks.on_panic = Some(Arc::new(f));
         self

@@ -183,6 +183,10 @@ impl<'env, E: Send + 'env> GroupHandle<'env, E> {
 /// A job of the pool that waits for a group runs the group's jobs that have not started, and no others.
 /// What runs elsewhere is waited for, unless every other worker that has a job waits so too: that is
 /// [`JobError::WouldDeadlock`].
+///
+/// # Cancel safety
+///
+/// Awaited by a task, it may be dropped at any time, which detaches it.
 #[must_use = "dropping a group detaches its jobs"]
 pub struct Group<'env, E> {
     handle: GroupHandle<'env, E>,

@@ -21,6 +21,10 @@ use std::time::{Duration, Instant};
 /// waited for, and so is one of a subpool or key, which has to wait for its turn; unless nobody is
 /// left to run it, because every other worker that has a job waits so too: that is
 /// [`JobError::WouldDeadlock`].
+///
+/// # Cancel safety
+///
+/// Awaited by a task, it may be dropped at any time: the job runs all the same, and its result is dropped.
 #[must_use = "dropping a job's handle detaches it; `spawn` needs none"]
 pub struct Job<'env, T> {
     pub(super) promise: Arc<dyn Promise<T> + 'env>,
@@ -35,6 +39,21 @@ impl<T> Job<'_, T> {
     /// # Errors
     ///
     /// [`JobError`]: the job panicked, did not run, or waiting for it would be a deadlock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// use lockgate_workerpool::JobError;
+    ///
+    /// let pool = Pool::new(2)?;
+    /// assert_eq!(pool.submit(|| 6 * 7)?.wait()?, 42);
+    /// let panics = pool.submit(|| panic!("out of paper"))?;
+    /// let Err::<(), _>(JobError::Panicked(panicked)) = panics.wait() else { unreachable!() };
+    /// assert_eq!(panicked.message(), Some("out of paper"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait(self) -> Result<T, JobError> {
         if self.house.is_inside() {
             return self.wait_inside();
@@ -50,6 +69,22 @@ impl<T> Job<'_, T> {
     /// # Errors
     ///
     /// The handle, when the time is over.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// use std::time::Duration;
+    ///
+    /// let pool = Pool::new(1)?;
+    /// pool.pause();
+    /// let job = pool.submit(|| 5)?;
+    /// let Err(job) = job.wait_timeout(Duration::from_millis(1)) else { unreachable!("a pause") };
+    /// pool.resume();
+    /// assert_eq!(job.wait()?, 5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait_timeout(self, timeout: Duration) -> Result<Result<T, JobError>, Self> {
         self.wait_until(Deadline::after(timeout).as_ref())
     }
@@ -70,6 +105,19 @@ impl<T> Job<'_, T> {
 
     /// Ends the job if it has not started: `true` then, and its result is [`JobError::Aborted`].
     /// What it captured is dropped before this returns.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// let pool = Pool::new(1)?;
+    /// pool.pause();
+    /// let job = pool.submit(|| 5)?;
+    /// assert!(job.abort(), "it has not started");
+    /// assert!(job.wait().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn abort(&self) -> bool {
         let Some(refused) = self.promise.refuse(JobError::Aborted) else { return false };
         self.house.finish(refused);

@@ -134,6 +134,10 @@ fn join(handles: &Handles) {
 
 /// The wait for the moment when a pool has nothing to do: a request, which does nothing until it is
 /// waited for. See [`Pool::wait_idle`](super::Pool::wait_idle).
+///
+/// # Cancel safety
+///
+/// Dropped at any time, it leaves the line of those who wait; the pool goes on.
 #[must_use = "a request does nothing until it is waited for"]
 pub struct WaitIdle<'p> {
     house: &'p dyn Rests,
@@ -187,6 +191,10 @@ impl Future for WaitIdle<'_> {
 
 /// A shutdown that is under way: a handle for its end. See [`Pool::shutdown`](super::Pool::shutdown). Dropping it changes
 /// nothing.
+///
+/// # Cancel safety
+///
+/// Dropped at any time, it leaves the end to come by itself: the pool is shut down all the same.
 pub struct Shutdown<'env> {
     house: Arc<dyn Rests + 'env>,
     handles: Arc<Handles>,

@@ -43,6 +43,17 @@ impl Pool<'static> {
     /// # Errors
     ///
     /// [`BuildError`]: zero threads, or the system refused one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// let pool = Pool::new(4)?;
+    /// assert_eq!(pool.threads(), 4..=4);
+    /// assert!(Pool::new(0).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(threads: usize) -> Result<Self, BuildError> {
         Self::builder().threads(threads).build()
     }
@@ -101,6 +112,21 @@ impl<'env> Pool<'env> {
     /// # Errors
     ///
     /// [`Rejected`], with the job: there is no room, or the pool is shut down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::{Pool, Queue};
+    ///
+    /// let pool = Pool::builder().threads(1).queue(Queue::Bounded(1)).build()?;
+    /// pool.pause();
+    /// let waits = pool.try_submit(|| 1)?;
+    /// let full = pool.try_submit(|| 2).unwrap_err();
+    /// assert_eq!((full.into_job())(), 2, "it comes back, and may be done here");
+    /// pool.resume();
+    /// assert_eq!(waits.wait()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_submit<T, F>(&self, job: F) -> Result<Job<'env, T>, Rejected<F>>
     where
         T: Send + 'env,
@@ -115,6 +141,18 @@ impl<'env> Pool<'env> {
     /// # Errors
     ///
     /// [`Rejected`], with the job, as for [`submit`](Self::submit).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// let pool = Pool::new(2)?;
+    /// pool.spawn(|| println!("nobody waits for this"))?;
+    /// pool.shutdown().wait()?;
+    /// assert_eq!(pool.metrics().completed, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn spawn<F>(&self, job: F) -> Result<(), Rejected<F>>
     where
@@ -124,12 +162,34 @@ impl<'env> Pool<'env> {
     }
 
     /// The wait for a place in the queue. In a task: `pool.reserve().await?.submit(job)`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// let pool = Pool::new(2)?;
+    /// let slot = pool.reserve().wait()?;
+    /// // There is a place: what is costly to make is made only now.
+    /// assert_eq!(slot.submit(|| "made".len())?.wait()?, 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn reserve(&self) -> Reserve<'_, 'env> {
         self.submitter().reserve()
     }
 
     /// The wait for a place, and then for the result of the job that is put there. Dropped, it
     /// aborts the job if that has not started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// let pool = Pool::new(2)?;
+    /// assert_eq!(pool.run(|| 6 * 7).wait()?, 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn run<T, F>(&self, job: F) -> Run<'_, 'env, T, F>
     where
         T: Send + 'env,
@@ -145,6 +205,18 @@ impl<'env> Pool<'env> {
     ///
     /// [`ResizeError`]: the range has no place for a worker, and nothing has changed; or the system
     /// refused a thread, and the pool has fewer than it is to have.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// let pool = Pool::new(2)?;
+    /// pool.resize(1..=8)?;
+    /// assert_eq!(pool.threads(), 1..=8);
+    /// assert!(pool.resize(0..=0).is_err(), "nobody would run the jobs");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn resize(&self, threads: RangeInclusive<usize>) -> Result<(), ResizeError> {
         self.owner.resize(threads.into())
     }
@@ -158,6 +230,20 @@ impl<'env> Pool<'env> {
 
     /// Starts no more jobs until [`resume`](Self::resume); takes them all the same, as long as there
     /// is room in the queue. `false` if the pool is shut down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// let pool = Pool::new(2)?;
+    /// assert!(pool.pause());
+    /// let job = pool.submit(|| 3)?;
+    /// assert_eq!(pool.metrics().queued, 1);
+    /// pool.resume();
+    /// assert_eq!(job.wait()?, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn pause(&self) -> bool {
         self.house().engine.pause()
     }
@@ -168,24 +254,80 @@ impl<'env> Pool<'env> {
     }
 
     /// Takes out what waits in the queue. What is not run by hand is aborted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// let pool = Pool::new(1)?;
+    /// pool.pause();
+    /// let (kept, dropped) = (pool.submit(|| 1)?, pool.submit(|| 2)?);
+    /// let mut returned = pool.purge().into_iter();
+    /// returned.next().ok_or("the first")?.run(); // here, on this thread
+    /// drop(returned);
+    /// assert_eq!(kept.wait()?, 1);
+    /// assert!(dropped.wait().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn purge(&self) -> Vec<Returned<'env>> {
         returned(self.house(), self.house().engine.sweep(|_| true))
     }
 
     /// The wait for the moment when nothing that was accepted waits or runs. What is submitted
     /// meanwhile prolongs it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// let pool = Pool::new(2)?;
+    /// pool.spawn_batch((0..10).map(|_| || ()))?;
+    /// pool.wait_idle().wait();
+    /// assert_eq!(pool.metrics().completed, 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait_idle(&self) -> WaitIdle<'_> {
         self.owner.wait_idle()
     }
 
     /// Takes no more jobs from now on, and runs those it has; also ends a pause. Gives a handle for
     /// the end of the last worker. A second shutdown gives the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// let pool = Pool::new(2)?;
+    /// let job = pool.submit(|| 1)?;
+    /// pool.shutdown().wait()?;
+    /// assert_eq!(job.wait()?, 1, "what was accepted has run");
+    /// assert!(pool.spawn(|| ()).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn shutdown(&self) -> Shutdown<'env> {
         self.owner.shutdown()
     }
 
     /// Takes no more jobs from now on, and gives back those that wait; what runs goes on. What is
     /// not run by hand is aborted. To wait for the workers, call [`shutdown`](Self::shutdown).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// let pool = Pool::new(1)?;
+    /// pool.pause();
+    /// let job = pool.submit(|| 1)?;
+    /// let returned = pool.shutdown_now();
+    /// assert_eq!(returned.len(), 1);
+    /// drop(returned);
+    /// assert!(job.wait().is_err(), "nobody ran it");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn shutdown_now(&self) -> Vec<Returned<'env>> {
         returned(self.house(), self.owner.close(true))
     }
@@ -196,6 +338,20 @@ impl<'env> Pool<'env> {
     ///
     /// [`ShutdownError::Timeout`]; the jobs go on. [`ShutdownError::Inside`] when a job of the pool
     /// asks, which would wait for itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// use std::time::Duration;
+    ///
+    /// let pool = Pool::new(2)?;
+    /// if pool.shutdown_timeout(Duration::from_secs(10)).is_err() {
+    ///     drop(pool.shutdown_now()); // what has not begun by now is left alone
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn shutdown_timeout(&self, timeout: Duration) -> Result<(), ShutdownError> {
         self.shutdown().wait_timeout(timeout)
     }
@@ -206,6 +362,16 @@ impl<'env> Pool<'env> {
     }
 
     /// The way into lane 0 for jobs that are listed by `name` in [snapshots](Self::snapshot).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// let pool = Pool::new(2)?;
+    /// pool.named("backup").spawn(|| ())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn named<'p>(&'p self, name: &'p str) -> Submitter<'p, 'env> {
         self.submitter().named(name)
     }
@@ -250,6 +416,19 @@ impl<'env> Pool<'env> {
     }
 
     /// What the pool has done and does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// let pool = Pool::new(2)?;
+    /// pool.spawn(|| ())?;
+    /// pool.wait_idle().wait();
+    /// let metrics = pool.metrics();
+    /// assert_eq!((metrics.submitted, metrics.completed, metrics.queued), (1, 1, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn metrics(&self) -> Metrics {
         self.house().engine.metrics()
     }

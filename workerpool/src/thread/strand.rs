@@ -142,6 +142,18 @@ impl<'env> Pool<'env> {
     /// # Panics
     ///
     /// If `cap` is 0: its jobs would never run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::Pool;
+    ///
+    /// let pool = Pool::new(8)?;
+    /// let uploads = pool.subpool(2); // of eight threads never more than two
+    /// let job = uploads.submit(|| 3)?;
+    /// assert_eq!(job.wait()?, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn subpool(&self, cap: usize) -> Subpool<'env> {
         Subpool { guard: Guard::open(self.house(), cap), cap }
     }

@@ -125,6 +125,19 @@ impl<T: Send + 'static> Workers<T> {
     /// # Errors
     ///
     /// [`Rejected`], with the value: there is no room, or it is shut down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockgate_workerpool::thread::{Queue, Workers};
+    ///
+    /// let builder = Workers::builder().threads(1).queue(Queue::Bounded(1));
+    /// let workers = builder.build_workers(|n: u32| println!("{n}"))?;
+    /// workers.pause();
+    /// workers.try_push(1)?;
+    /// assert_eq!(workers.try_push(2).unwrap_err().into_job(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn try_push(&self, value: T) -> Result<(), Rejected<T>> {
         self.place(value).map_err(|rejected| self.rejected(rejected.job, rejected.reason))
