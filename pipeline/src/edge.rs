@@ -327,13 +327,15 @@ impl<T, E> Reader<T, E> {
     ) -> Option<Result<Fed, Fault<E>>> {
         let mut pushed = 0;
         loop {
-            while let Some(item) = self.items.next() {
+            let Self { edge, items, .. } = self;
+            let control = &*edge.control;
+            while let Some(item) = items.next() {
                 pushed += 1;
                 if sink(item).is_break() || pushed == most {
                     return Some(Ok(Fed::More));
                 }
                 // LOOM: before the next chunk the word is looked at anyway, and most chunks are of one item.
-                if self.items.len() > 0 && self.edge.control.is_cancelled() {
+                if items.len() > 0 && control.is_cancelled() {
                     return Some(Err(Fault::Cancelled));
                 }
             }

@@ -197,14 +197,13 @@ impl<T, E, J: Job<T, E>> Work<T, J::Out, E> for Runner<'_, J, J::Local> {
         let local = self.local.get_or_insert_with(|| job.local());
         let mut cx = Cx { edge, worker, index: ticket.first, stats: &edge.stats };
         for item in behind.items.by_ref() {
-            let called = match edge.is_unwanted(ticket) {
-                true => Err(Fault::Cancelled),
-                false => job.call(&cx, local, item, out),
-            };
-            if called.is_err() {
-                let is_dropped = matches!(called, Err(Fault::Cancelled));
-                edge.stats.add(Count::Dropped, u64::from(is_dropped));
-                return called;
+            if edge.is_unwanted(ticket) {
+                edge.stats.add(Count::Dropped, 1);
+                return Err(Fault::Cancelled);
+            }
+            if let Err(fault) = job.call(&cx, local, item, out) {
+                edge.stats.add(Count::Dropped, u64::from(matches!(fault, Fault::Cancelled)));
+                return Err(fault);
             }
             cx.index += 1;
         }
