@@ -49,7 +49,7 @@ fn square(n: u64) -> u64 {
 
 #[inline]
 fn passes(n: &u64) -> bool {
-    n % 3 != 0
+    !n.is_multiple_of(3)
 }
 
 macro_rules! subjects {
