@@ -126,8 +126,9 @@ impl<T, E, W> Lane<T, E, W> {
         if failed { Err(Room::Full) } else { Ok(self.reader.take()) }
     }
 
-    /// A feeder has nothing more, and only what is said first is heard: the rest is handed back. `fault` is said after the last item of all feeders, or, if it is
-    /// `urgent`, after what is here, and then nothing more is wanted.
+    /// A feeder has nothing more. `fault` is said after the last item of all feeders, or, if it is `urgent`,
+    /// after what is here, and then nothing more is wanted. Only what is said first is heard: the rest is
+    /// handed back.
     pub(crate) fn leave(
         &mut self,
         fault: Option<Fault<E>>,

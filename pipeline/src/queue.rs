@@ -202,16 +202,21 @@ impl<T, E> Taker<T, E> {
         if queue.control.is_cancelled() {
             return Some(Got::Fault(Fault::Cancelled));
         }
+        let keeps_places = self.keeps_places;
         let got = drive(until, |waker| {
             let waker = waker.clone();
             let mut lane = queue.lane.lock();
             let got = lane.take(most, hand);
+            // INVARIANT: under the same lock: between two, a crowd would find neither a place nor an item to
+            // drop for one, and the places would become more.
+            let woken = if keeps_places { Vec::new() } else { lane.vacate(hand.len()) };
             let spare = match got {
                 Got::NothingYet => lane.reader_sleeps(waker),
                 _ => Some(waker),
             };
             drop(lane);
             drop(spare);
+            wake(woken);
             match got {
                 // After the waker is there: who cancels sets the word, and takes the wakers then.
                 Got::NothingYet if queue.control.is_cancelled() => {
@@ -223,10 +228,8 @@ impl<T, E> Taker<T, E> {
         });
         let count = self.hand.len();
         self.queue.stats.add(Count::Given, count as u64);
-        if self.keeps_places {
+        if keeps_places {
             self.places = count;
-        } else if count > 0 {
-            self.queue.vacate(count);
         }
         got
     }

@@ -4,6 +4,7 @@ use super::support::{control, failed};
 use crate::edge::Cancel;
 use crate::error::Fault;
 use crate::feed::{Fed, Feed, Until};
+use crate::lane::Overflow;
 use crate::primitives::{Arc, Explore, explore, thread};
 use crate::queue::{Queue, Taker};
 use crate::stats::Stats;
@@ -88,6 +89,28 @@ fn reader_that_goes_meets_a_feeder() {
         let feeder = feeds(&queue, 0, vec![1, 2]);
         drop(taker);
         feeder.join().unwrap();
+    });
+}
+
+/// H26: an item finds no place while the reader takes the one that is there: the places stay as many.
+#[test]
+fn crowd_meets_a_reader_that_takes() {
+    explore(Explore::All, || {
+        let queue = queue(1, 1);
+        let mut taker = Taker::fresh(Arc::clone(&queue), 1);
+        assert_eq!(queue.crowd(vec![1], Overflow::DropOldest), Ok(()));
+        let feeder = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || {
+                assert_eq!(queue.crowd(vec![2], Overflow::DropOldest), Ok(()));
+                queue.leave(None, true);
+            })
+        };
+        let (items, end) = read(&mut taker);
+        assert!(items == [1, 2] || items == [2], "{items:?}");
+        assert_eq!(end, Ok(()));
+        feeder.join().unwrap();
+        assert_eq!(queue.reserve(0, 9), Ok(1));
     });
 }
 
