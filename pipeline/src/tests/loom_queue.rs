@@ -1,8 +1,7 @@
 //! A line between threads: items, places, the end, a cancel.
 
-use super::support::{control, failed};
+use super::support::{control, failed, read};
 use crate::edge::Cancel;
-use crate::error::Fault;
 use crate::feed::{Fed, Feed, Until};
 use crate::lane::Overflow;
 use crate::primitives::{Arc, Explore, explore, thread};
@@ -26,23 +25,6 @@ fn feeds(queue: &Arc<Queue<u8, u8>>, feeder: usize, items: Vec<u8>) -> thread::J
         }
         queue.leave(None, true);
     })
-}
-
-/// Everything that comes, and how it ends: `Ok`, or an error's number, or 255 for any other fault.
-fn read(taker: &mut Taker<u8, u8>) -> (Vec<u8>, Result<(), u8>) {
-    let mut items = Vec::new();
-    loop {
-        let fed = taker.feed(Until::NEVER, 1, |item| {
-            items.push(item);
-            Continue(())
-        });
-        match fed {
-            Ok(Fed::More) => {}
-            Ok(Fed::Over) => return (items, Ok(())),
-            Err(Fault::Failed(failed)) => return (items, Err(failed.error)),
-            Err(_) => return (items, Err(255)),
-        }
-    }
 }
 
 /// H21: an item comes while the reader falls asleep, and the end comes only when it has been read.

@@ -2,7 +2,7 @@
 
 use crate::control::Control;
 use crate::crew::{Crew, Plan, Work};
-use crate::edge::{Edge, Reader};
+use crate::edge::Edge;
 use crate::error::{Failed, Fault};
 use crate::feed::{Fed, Feed, Until};
 use crate::primitives::{Arc, thread};
@@ -107,7 +107,7 @@ pub(super) fn join(threads: Vec<thread::JoinHandle<()>>) {
 }
 
 /// Everything that comes, and how it ends: `Ok`, or an error's number, or 255 for any other fault.
-pub(super) fn read<U>(reader: &mut Reader<U, u8>) -> (Vec<U>, Result<(), u8>) {
+pub(super) fn read<R: Feed<Error = u8>>(reader: &mut R) -> (Vec<R::Item>, Result<(), u8>) {
     let mut items = Vec::new();
     loop {
         let fed = reader.feed(Until::NEVER, 1, |item| {
