@@ -89,7 +89,8 @@ pub struct Errors<E> {
 }
 
 impl<E> Errors<E> {
-    /// Holds so many; one more ends the pipeline.
+    /// Holds so many; one more ends the pipeline. With several workers that is the one more in time, which
+    /// need not be that of the latest item.
     #[must_use]
     pub fn at_most(most: usize) -> Self {
         Self { held: Arc::new(Mutex::new(Vec::new())), most }
